@@ -1,0 +1,95 @@
+package core
+
+import (
+	"math"
+	"math/bits"
+	"time"
+
+	"github.com/troupe-go/troupe/supervision"
+)
+
+// Config is what a machine needs to know of its topic. All fields are set: defaults
+// are the business of package runtime.
+type Config struct {
+	Lanes int // at least 1
+
+	Delay   time.Duration // after a record's timestamp; 0: at once, whatever the timestamp
+	MaxSkew time.Duration // how far ahead a timestamp may lie
+
+	MaxAttempts  int // 0: no limit
+	DeadLetter   bool
+	Retry        supervision.Backoff
+	ForwardRetry supervision.Backoff // between tries to forward one record
+	Supervision  supervision.Policy  // Decide is not called here
+
+	BufferRecords int   // records not finished
+	BufferBytes   int64 // their bytes
+	MaxAhead      int   // records from the line on, finished or not
+	MaxForwards   int   // forwards unacknowledged at a time, over all lanes
+
+	HandOverMax  int           // records of one hand-over
+	HandOverTime time.Duration // what a hand-over should take: its size adapts to it
+}
+
+// Handoff is what a machine leaves to the next one of the same assignment. The
+// records themselves are fetched again, from Next on.
+type Handoff struct {
+	Next     Offset
+	Done     []Run     // finished above the line, ascending
+	Attempts []Attempt // of unfinished records that have failed, ascending by offset
+	Hung     []LaneID  // quarantined lanes
+}
+
+// Run is a run of offsets, [From, To).
+type Run struct{ From, To Offset }
+
+// Attempt is how often a record was delivered.
+type Attempt struct {
+	Offset Offset
+	Count  int
+}
+
+// Reason is why a partition is paused.
+type Reason uint8
+
+// The reasons. Operator, Gap and KeyBy come from outside, the others from the machine.
+const (
+	BackPressure Reason = iota // the buffer is full and something in it is due
+	Delayed                    // the buffer is full and all of it waits for its time
+	Retried                    // the buffer is full and all of it waits, some of it for a retry
+	Ahead                      // MaxAhead is reached
+	Operator                   // an operator asked for it
+	GapStop                    // records were deleted before their turn
+	KeyBy                      // the topic's KeyBy has not returned yet
+	Stopped                    // the buffer is full and all of it sits in lanes that are stopped or quarantined
+	reasons
+)
+
+// String is the reason as metrics and Stats show it.
+func (r Reason) String() string {
+	return [...]string{"back-pressure", "delay", "retry", "ahead", "operator", "gap", "key-by", "stopped", "invalid"}[min(r, reasons)]
+}
+
+// ReasonSet is a set of reasons.
+type ReasonSet uint16
+
+// Has reports whether r is in the set.
+func (s ReasonSet) Has(r Reason) bool { return s&(1<<r) != 0 }
+
+// All yields the set's reasons in a fixed order.
+func (s ReasonSet) All(yield func(Reason) bool) {
+	for r := range reasons {
+		if s.Has(r) && !yield(r) {
+			return
+		}
+	}
+}
+
+// laneOf maps a key's hash to one of n lanes: the upper half of hash*n.
+func laneOf(hash uint64, n int) LaneID {
+	hi, _ := bits.Mul64(hash, uint64(n)) //nolint:gosec // n is positive
+	return LaneID(hi)                    //nolint:gosec // below n
+}
+
+// never is later than every due time.
+const never = math.MaxInt64

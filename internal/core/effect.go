@@ -1,0 +1,116 @@
+package core
+
+import (
+	"time"
+
+	"github.com/troupe-go/troupe/supervision"
+)
+
+// Effect is something the machine asks its owner to do. Effects are pointers into
+// the machine: they, and the slices in them, hold until the next Step.
+//
+//sumtype:decl
+type Effect interface{ effect() }
+
+// Work.
+type (
+	// HandOver gives records to a lane, which answers with Succeeded or Failed.
+	HandOver struct {
+		Call    Call
+		Records []Record
+		Due     int64 // of the first record, nanoseconds since the epoch; 0: at once
+		Attempt int   // of the first record, from 1; those behind it are at theirs too: 1, but for what a rebuild handed in (see Attempts)
+	}
+
+	// Forward sends a record to the dead letter topic, which answers with Forwarded.
+	// One that failed is sent again under the same Seq.
+	Forward struct {
+		Epoch   uint64
+		Seq     uint64
+		Lane    LaneID
+		Record  Record
+		Failure supervision.Failure // Attempt is the number of deliveries
+		First   time.Time           // when the record first failed
+		Last    time.Time           // when it last failed
+	}
+
+	// Cancel ends the context of a hand-over because of a restart. Its result still
+	// counts when it comes.
+	Cancel struct{ Call Call }
+)
+
+// The partition.
+type (
+	// Commit stores the commit line: the first offset that is not complete.
+	// Committed answers it; at most one is unanswered.
+	Commit struct {
+		Epoch uint64
+		Seq   uint64
+		Next  Offset
+	}
+
+	// WakeAt asks for Woke at a time. It replaces the time asked for before.
+	WakeAt struct{ At time.Time }
+
+	// PauseSet is sent when the set of reasons changed. The partition is fetched when
+	// the set is empty.
+	PauseSet struct{ Was, Now ReasonSet }
+
+	// Drained follows Drain.
+	Drained struct{}
+
+	// SkewCapped is sent for the first record whose timestamp is too far ahead.
+	SkewCapped struct{ Record Record }
+)
+
+// Supervision.
+type (
+	// Restarted asks for a new behavior of a lane. It is made before the next
+	// hand-over, which comes after the backoff.
+	Restarted struct {
+		Lane    LaneID
+		Failure supervision.Failure // zero when it was asked for
+		Forced  bool                // the old call of a quarantined lane is left behind
+	}
+
+	// Halted says that a lane is stopped until a Restart.
+	Halted struct {
+		Lane    LaneID
+		Failure supervision.Failure
+	}
+
+	// Escalate fails the partition. The machine hands over nothing more.
+	Escalate struct {
+		Lane    LaneID
+		Failure supervision.Failure
+	}
+
+	// Quarantined says that a lane waits for its call to return.
+	Quarantined struct {
+		Lane   LaneID
+		Offset Offset
+		Err    error
+	}
+
+	// Retrying says that a record waits for another delivery.
+	Retrying struct {
+		Lane    LaneID
+		Offset  Offset
+		Attempt int // deliveries so far
+		At      time.Time
+	}
+)
+
+func (*HandOver) effect()    {}
+func (*Forward) effect()     {}
+func (*Cancel) effect()      {}
+func (*Commit) effect()      {}
+func (*WakeAt) effect()      {}
+func (*PauseSet) effect()    {}
+func (*Drained) effect()     {}
+func (*SkewCapped) effect()  {}
+func (*Restarted) effect()   {}
+func (*Halted) effect()      {}
+func (*Escalate) effect()    {}
+func (*Quarantined) effect() {}
+func (*Retrying) effect()    {}

@@ -1,0 +1,173 @@
+package core
+
+import (
+	"time"
+
+	"github.com/troupe-go/troupe/supervision"
+)
+
+// Offset is a record's offset in its partition.
+type Offset = int64
+
+// LaneID names a lane of a machine. It is opaque: get it from Machine.Acquire.
+type LaneID int32
+
+// Record is what the machine knows of a Kafka record.
+type Record struct {
+	Offset    Offset
+	Timestamp int64  // milliseconds since the epoch; below 0: none
+	Lane      LaneID // ignored when Control
+	Bytes     int32  // key, value and headers, for the byte limit
+	Control   bool   // a transaction marker: it enters the machine finished
+	Handle    any    // the owner's way back to the payload; the machine never looks at it
+}
+
+// Call names a hand-over. What a closed one still reports is ignored.
+type Call struct {
+	Epoch uint64
+	Lane  LaneID
+	Seq   uint64 // counts the hand-overs of the machine, from 1
+}
+
+// Event is something that happened outside the machine. Events are pointers, so
+// that their sender can use them again: the machine keeps none past Step.
+//
+//sumtype:decl
+type Event interface{ event() }
+
+// Records and where they come from.
+type (
+	// Fetched brings records in ascending order of offset. It is dropped when Gen
+	// is not that of the last Repositioned (0 before the first).
+	Fetched struct {
+		Gen     uint32
+		Records []Record
+	}
+
+	// Repositioned says that the client fetches from To on, under a new generation.
+	// Records that the machine holds stay; when it holds none the line moves to To.
+	// To is never below what was fetched.
+	Repositioned struct {
+		Gen uint32
+		To  Offset
+	}
+)
+
+// What became of a hand-over. Done counts its records, from the first, that are
+// complete.
+type (
+	// Progress says how far a hand-over is that goes on.
+	Progress struct {
+		Call Call
+		Done int
+	}
+
+	// Succeeded ends a hand-over: all its records are complete.
+	Succeeded struct {
+		Call Call
+		Took time.Duration // from the hand-over on; the size of the next one follows it
+	}
+
+	// Failed ends a hand-over at its record Done; those behind it were not begun.
+	Failed struct {
+		Call   Call
+		Done   int
+		Result Result
+		Jitter float64 // in [0, 1)
+	}
+
+	// Freed says that the call of a quarantined lane has returned. It takes no Call:
+	// the call may be of an older epoch.
+	Freed struct{ Lane LaneID }
+)
+
+// Kind tells the ways in which a hand-over ends early.
+type Kind int
+
+const (
+	// Error is a failed attempt. It waits for the retry backoff.
+	Error Kind = iota
+	// RetryAfter is a failed attempt that waits for Result.After.
+	RetryAfter
+	// Snooze is no attempt. The record waits for Result.After.
+	Snooze
+	// Discard sends the record to the dead letter topic now.
+	Discard
+	// Panic is a failed attempt whose behavior is suspect.
+	Panic
+	// Timeout is a failed attempt whose call still runs: the lane is quarantined.
+	Timeout
+	// Interrupted is no attempt: the call's context ended first, by a restart, a
+	// drain or a fence, or the call was never begun.
+	Interrupted
+	// Hung is Interrupted for a call that still runs: the lane is quarantined.
+	Hung
+	// StartFailed is no attempt: the behavior's factory or Start failed.
+	StartFailed
+)
+
+// Result is how a delivery failed.
+type Result struct {
+	Kind      Kind
+	After     time.Duration         // of RetryAfter and Snooze
+	Directive supervision.Directive // what the topic's policy decided; see Machine for what overrides it
+	Err       error
+	Stack     []byte // of a panic
+}
+
+// The rest of the outside world.
+type (
+	// Forwarded answers a Forward.
+	Forwarded struct {
+		Epoch  uint64
+		Seq    uint64 // of the Forward
+		Err    error  // nil: acknowledged; else it is sent again after a backoff
+		Jitter float64
+	}
+
+	// Committed answers a Commit.
+	Committed struct {
+		Epoch uint64
+		Seq   uint64 // of the Commit
+		OK    bool   // false: refused or unknown; the line is sent again
+	}
+
+	// Woke says that the time of a WakeAt has come. An early or needless one does no
+	// harm.
+	Woke struct{}
+
+	// Ticked asks for a commit when the line moved, or was not acknowledged.
+	Ticked struct{}
+
+	// Paused adds a reason to be paused that comes from outside.
+	Paused struct{ Reason Reason }
+
+	// Resumed takes a reason away that came from outside.
+	Resumed struct{ Reason Reason }
+
+	// Restart replaces a lane's behavior because it was asked for, also that of a
+	// stopped lane. With Force a quarantined lane begins anew beside the old call.
+	Restart struct {
+		Lane  LaneID
+		Force bool
+	}
+
+	// Drain begins no further hand-over or forward; Drained follows once the last one
+	// has ended. A drained machine still answers Ticked, Progress and Committed.
+	Drain struct{}
+)
+
+func (*Fetched) event()      {}
+func (*Repositioned) event() {}
+func (*Progress) event()     {}
+func (*Succeeded) event()    {}
+func (*Failed) event()       {}
+func (*Freed) event()        {}
+func (*Forwarded) event()    {}
+func (*Committed) event()    {}
+func (*Woke) event()         {}
+func (*Ticked) event()       {}
+func (*Paused) event()       {}
+func (*Resumed) event()      {}
+func (*Restart) event()      {}
+func (*Drain) event()        {}
