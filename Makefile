@@ -1,0 +1,78 @@
+# Run `make` for the list of targets.
+.DEFAULT_GOAL := help
+
+GO     ?= go
+GOTEST ?= $(GO) test
+TAGS   := synctests
+
+# Suites that must not flake; the packages of the other targets are all there are.
+FLAKE_PKGS  ?= ./internal/engine/... ./internal/scenarios/...
+FLAKE_COUNT ?= 200
+
+# Tools are built once per version of tools/go.sum and of Go.
+TOOLS := $(CURDIR)/.bin/$(shell $(GO) env GOVERSION)-$(shell cat tools/go.mod tools/go.sum | cksum | cut -d' ' -f1)
+golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+govulncheck   := golang.org/x/vuln/cmd/govulncheck
+gotestsum     := gotest.tools/gotestsum
+
+$(TOOLS)/%:
+	$(GO) build -C tools -trimpath -o $@ $($*)
+
+.PHONY: help
+help: ## print this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: tools
+tools: $(TOOLS)/golangci-lint $(TOOLS)/gotestsum ## build the pinned tools into .bin
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## format the code
+	$< fmt ./...
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## lint, and check that every architecture rule bites
+	$< run ./...
+	GOLANGCI_LINT=$< $(GO) test -tags lint -count=1 -run '^TestPlanted' ./internal/tidy/
+
+.PHONY: test
+test: ## unit tests, properties, the runtime on the in-memory cluster
+	$(GOTEST) -tags $(TAGS) ./...
+
+.PHONY: race
+race: ## the same with the race detector
+	$(GOTEST) -race -tags $(TAGS) ./...
+
+.PHONY: kafka
+kafka: ## start Apache Kafka on loopback
+	@scripts/kafka/broker.sh start
+
+.PHONY: kafka-stop
+kafka-stop: ## stop it and remove its data
+	@scripts/kafka/broker.sh stop
+
+.PHONY: test-kafka
+test-kafka: ## the conformance suite against Apache Kafka
+	scripts/kafka/broker.sh with $(GOTEST) -tags '$(TAGS) kafka' -count=1 ./internal/conformance/...
+
+.PHONY: bench
+bench: ## throughput and lateness against a bare poll loop, on Apache Kafka
+	bench/run.sh
+
+.PHONY: mutants
+mutants: ## break the core in known ways; the named tests must notice
+	$(GO) run ./internal/core/mutants
+
+.PHONY: flake
+flake: ## FLAKE_COUNT runs of FLAKE_PKGS with the race detector
+	$(GOTEST) -race -tags $(TAGS) -count=$(FLAKE_COUNT) -timeout=0 $(FLAKE_PKGS)
+
+.PHONY: deep
+deep: mutants flake vuln ## what takes too long for CI
+
+.PHONY: licenses
+licenses: ## write THIRD_PARTY.md
+	$(GO) run ./internal/tidy/licenses
+
+.PHONY: vuln
+vuln: $(TOOLS)/govulncheck ## look for known vulnerabilities that the code reaches
+	$< ./...
