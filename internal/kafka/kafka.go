@@ -1,0 +1,169 @@
+// Package kafka is the only package that talks to brokers. A [Client] joins a
+// group, polls, pauses, commits and produces; it knows nothing of actors or lanes
+// and tells a [Handler] what happened.
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// Options are all set: defaults are the business of package runtime.
+type Options struct {
+	Brokers    []string
+	Group      string
+	Topics     []Topic
+	InstanceID string // empty: a dynamic member
+
+	SessionTimeout   time.Duration
+	RebalanceTimeout time.Duration
+	CommitTimeout    time.Duration
+	LeaveOnShutdown  bool // a static member leaves too
+
+	MaxDecompressedBatch int32 // bytes
+	ReadUncommitted      bool
+
+	TLS  *tls.Config
+	SASL *SASL
+
+	// Extra is what the user adds. It comes first and ours last; see CheckOpts.
+	Extra []kgo.Opt
+
+	Logger *zap.Logger
+	Emit   func(observe.Event)
+
+	// Lease is told until when the group session is known to live: sent is when the
+	// request left that the broker answered, ttl what it is good for from then on.
+	Lease func(sent time.Time, ttl time.Duration)
+}
+
+// Topic is an input topic.
+type Topic struct {
+	Name    string
+	StartAt StartAt
+	GapGoOn bool // on a gap: go on at the log start instead of stopping
+
+	DeadLetter string // empty: none; described at start
+}
+
+// StartAt is where a partition without a committed offset begins.
+type StartAt int
+
+// The positions.
+const (
+	Earliest StartAt = iota
+	Latest
+)
+
+// SASL is how the client authenticates. Password is called for each session.
+type SASL struct {
+	Mechanism string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
+	Username  string
+	Password  func() (string, error)
+}
+
+// Assignment is a partition that begins.
+type Assignment struct {
+	TP        observe.TopicPartition
+	Epoch     observe.Epoch
+	Committed int64 // -1: the group had committed nothing
+	Start     int64 // what is fetched first, committed by now
+	LogStart  int64
+	LogEnd    int64 // under read_committed the last stable offset
+	Gap       *Gap  // nil: none
+}
+
+// Gap is a run of offsets that were deleted before their turn. With Stopped the
+// partition is not fetched until Seek.
+type Gap struct {
+	From, To int64
+	Possible bool // the committed offset was unknown to the log; records may be missing
+	Stopped  bool
+}
+
+// Batch is what one poll brought for a partition. It belongs to its receiver.
+type Batch struct {
+	TP      observe.TopicPartition
+	Epoch   observe.Epoch
+	Gen     uint32          // counts the seeks of this epoch
+	Records []actors.Record // ascending
+	Control []int64         // offsets of transaction markers, ascending
+	LogEnd  int64           // as the fetch told
+}
+
+// Handler is told what happens to the group. Its methods are called one at a time,
+// but for Fetched, which comes from the poll goroutine. No Fetched of an epoch
+// begins after Revoked or Lost of that epoch was called, and none runs meanwhile.
+type Handler interface {
+	// Assigned begins partitions. It does not block.
+	Assigned(as []Assignment)
+
+	// Fetched hands a poll's records over. It does not block.
+	Fetched(batches []Batch)
+
+	// Revoked drains, commits and fences. It returns within the drain and commit
+	// timeouts, and the partitions are let go.
+	Revoked(tps []observe.TopicPartition)
+
+	// Lost fences at once and commits nothing.
+	Lost(tps []observe.TopicPartition, cause error)
+
+	// Gapped tells of records that were deleted while the partition ran. When
+	// Gap.Stopped is false the client has gone on at Gap.To under generation gen.
+	Gapped(tp observe.TopicPartition, epoch observe.Epoch, gap Gap, gen uint32)
+
+	// Ended says that a partition is gone for good: its topic was deleted.
+	Ended(tp observe.TopicPartition, cause error)
+
+	// Failed says that the client cannot go on: refused authentication, a fenced
+	// instance id. Run returns err.
+	Failed(err error)
+}
+
+// Offset is a commit line to store.
+type Offset struct {
+	TP   observe.TopicPartition
+	Next int64
+}
+
+// Result is what became of one Offset.
+type Result struct {
+	Outcome observe.Outcome
+	Err     error // nil when OK
+
+	// Fenced says that the group does not know this member any more: every partition
+	// is lost and the client has to be rebuilt (UNKNOWN_MEMBER_ID,
+	// ILLEGAL_GENERATION, or another member id than the one that was assigned).
+	Fenced bool
+}
+
+// Committer stores commit lines. It does not retry; it returns within the commit
+// timeout, with a result for each offset, in order.
+type Committer interface {
+	Commit(ctx context.Context, offsets []Offset) []Result
+}
+
+// Forward is a record to produce.
+type Forward struct {
+	Topic   string
+	Record  *actors.Record  // key and value; headers come first
+	Headers []actors.Header // added behind the record's own
+
+	// Partition is the partition that was consumed: records of one source partition
+	// and key keep their order by going to one partition.
+	Partition int32
+}
+
+// EndOffset is how far a partition's log reaches.
+type EndOffset struct {
+	TP     observe.TopicPartition
+	LogEnd int64
+	At     time.Time
+}
