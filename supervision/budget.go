@@ -5,20 +5,23 @@ import (
 	"time"
 )
 
-// Budget counts restarts within a sliding period. It belongs to one goroutine.
-// The zero value is full.
+// Budget counts restarts within a sliding period. It belongs to one goroutine, and
+// its times must not go backwards. The zero value is full.
 type Budget struct {
-	spent []time.Time // ascending; at most MaxRestarts+1 of them
+	spent []time.Time // ascending; at most MaxRestarts of them, or remembered
 }
 
-// Spend counts a restart at now and reports whether p still allows it.
+// remembered is how many restarts are kept for Failure.Restarts where they have no limit.
+const remembered = 1000
+
+// Spend reports whether p, whose fields are set, allows a restart at now, and counts
+// it if so. A restart counts until Within has passed since.
 func (b *Budget) Spend(now time.Time, p Policy) bool {
 	b.forget(now, p.Within)
 	if p.MaxRestarts != Unlimited && len(b.spent) >= p.MaxRestarts {
 		return false
 	}
-	const remembered = 1000 // enough for Failure.Restarts when there is no limit
-	if len(b.spent) == remembered {
+	if p.MaxRestarts == Unlimited && len(b.spent) == remembered {
 		b.spent = slices.Delete(b.spent, 0, 1)
 	}
 	b.spent = append(b.spent, now)
