@@ -38,6 +38,10 @@ type Handoff struct {
 	Done     []Run     // finished above the line, ascending
 	Attempts []Attempt // of unfinished records that have failed, ascending by offset
 	Hung     []LaneID  // quarantined lanes
+
+	// Uncommitted says that Next has not been acknowledged: the next machine commits
+	// it at its first Ticked.
+	Uncommitted bool
 }
 
 // Run is a run of offsets, [From, To).
@@ -87,8 +91,8 @@ func (s ReasonSet) All(yield func(Reason) bool) {
 
 // laneOf maps a key's hash to one of n lanes: the upper half of hash*n.
 func laneOf(hash uint64, n int) LaneID {
-	hi, _ := bits.Mul64(hash, uint64(n)) //nolint:gosec // n is positive
-	return LaneID(hi)                    //nolint:gosec // below n
+	hi, _ := bits.Mul64(hash, uint64(n))
+	return LaneID(hi)
 }
 
 // never is later than every due time.

@@ -19,11 +19,14 @@ type (
 		Call    Call
 		Records []Record
 		Due     int64 // of the first record, nanoseconds since the epoch; 0: at once
-		Attempt int   // of the first record, from 1; those behind it are at theirs too: 1, but for what a rebuild handed in (see Attempts)
+		Attempt int   // of the first record, from 1; those behind it are at their first
+
+		Restarts int // of the lane, for supervision.Failure of the first record; 0 for those behind it
 	}
 
 	// Forward sends a record to the dead letter topic, which answers with Forwarded.
-	// One that failed is sent again under the same Seq.
+	// One that failed is sent again under the same Seq. It holds until it is
+	// acknowledged; do not change it.
 	Forward struct {
 		Epoch   uint64
 		Seq     uint64
@@ -56,7 +59,7 @@ type (
 	// the set is empty.
 	PauseSet struct{ Was, Now ReasonSet }
 
-	// Drained follows Drain.
+	// Drained follows Drain, once.
 	Drained struct{}
 
 	// SkewCapped is sent for the first record whose timestamp is too far ahead.
@@ -79,7 +82,8 @@ type (
 		Failure supervision.Failure
 	}
 
-	// Escalate fails the partition. The machine hands over nothing more.
+	// Escalate fails the partition, once. The machine begins nothing more; send Drain
+	// to be told when the last hand-over and forward have ended.
 	Escalate struct {
 		Lane    LaneID
 		Failure supervision.Failure

@@ -76,9 +76,13 @@ type (
 		Jitter float64 // in [0, 1)
 	}
 
-	// Freed says that the call of a quarantined lane has returned. It takes no Call:
-	// the call may be of an older epoch.
-	Freed struct{ Lane LaneID }
+	// Freed says that the call of a quarantined lane has returned. Without a Call it
+	// ends the quarantine of the lane, whatever call it was for; with one only if that
+	// is the call the lane waits for, or the lane waits for one of an older epoch.
+	Freed struct {
+		Lane LaneID
+		Call Call
+	}
 )
 
 // Kind tells the ways in which a hand-over ends early.
@@ -139,7 +143,9 @@ type (
 	// Ticked asks for a commit when the line moved, or was not acknowledged.
 	Ticked struct{}
 
-	// Paused adds a reason to be paused that comes from outside.
+	// Paused adds a reason to be paused that comes from outside: Operator, GapStop or
+	// KeyBy. While Operator is among them no hand-over and no new forward begins; the
+	// others only stop fetching.
 	Paused struct{ Reason Reason }
 
 	// Resumed takes a reason away that came from outside.
@@ -153,7 +159,9 @@ type (
 	}
 
 	// Drain begins no further hand-over or forward; Drained follows once the last one
-	// has ended. A drained machine still answers Ticked, Progress and Committed.
+	// has ended. Nobody waits for the calls of quarantined lanes, or for a forward that
+	// failed: it is not sent again. A record that fails now stays unfinished, whatever
+	// its directive. A drained machine still answers Ticked, Progress and Committed.
 	Drain struct{}
 )
 

@@ -1,0 +1,109 @@
+package core
+
+import (
+	"testing"
+	"time"
+
+	"github.com/troupe-go/troupe/supervision"
+)
+
+// testConfig is a machine without delay, retries at 1 s doubling to 8 s, and room for
+// what tests need.
+func testConfig() Config {
+	return Config{
+		Lanes:         3,
+		MaxSkew:       time.Hour,
+		MaxAttempts:   3,
+		DeadLetter:    true,
+		Retry:         supervision.Backoff{Min: time.Second, Max: 8 * time.Second},
+		ForwardRetry:  supervision.Backoff{Min: time.Second, Max: 4 * time.Second},
+		Supervision:   supervision.Policy{MaxRestarts: 3, Within: time.Minute, Backoff: supervision.Backoff{Min: 2 * time.Second, Max: 16 * time.Second}},
+		BufferRecords: 100,
+		BufferBytes:   10_000,
+		MaxAhead:      200,
+		MaxForwards:   2,
+		HandOverMax:   4,
+		HandOverTime:  100 * time.Millisecond,
+	}
+}
+
+// conveyor runs a machine in its steady state: fetch, hand over, progress, succeed.
+type conveyor struct {
+	m      *Machine
+	now    time.Time
+	fetch  Fetched
+	next   Offset
+	ok     Succeeded
+	some   Progress
+	calls  []HandOver
+	out    []Effect
+	before func(*HandOver) // nil: nothing
+}
+
+func newConveyor(cfg Config, batch int) *conveyor {
+	return &conveyor{
+		m:     New(cfg, 1, Handoff{}),
+		now:   time.Unix(1_000_000, 0),
+		fetch: Fetched{Records: make([]Record, batch)},
+	}
+}
+
+// turn takes one fetch through the machine.
+func (c *conveyor) turn() {
+	for i := range c.fetch.Records {
+		c.fetch.Records[i] = Record{Offset: c.next, Lane: LaneID(c.next) % LaneID(len(c.m.lanes)), Bytes: 100, Timestamp: 1_000_000}
+		c.next++
+	}
+	c.step(&c.fetch)
+	for len(c.calls) > 0 {
+		h := c.calls[len(c.calls)-1]
+		c.calls = c.calls[:len(c.calls)-1]
+		c.some = Progress{h.Call, len(h.Records) / 2}
+		c.step(&c.some)
+		c.ok = Succeeded{h.Call, time.Microsecond}
+		c.step(&c.ok)
+	}
+}
+
+func (c *conveyor) step(ev Event) {
+	c.out = c.m.Step(c.now, ev, c.out[:0])
+	for _, e := range c.out {
+		if h, ok := e.(*HandOver); ok {
+			c.calls = append(c.calls, *h)
+		}
+	}
+}
+
+func benchConfig(lanes int) Config {
+	cfg := testConfig()
+	cfg.Lanes, cfg.BufferRecords, cfg.BufferBytes, cfg.MaxAhead, cfg.HandOverMax = lanes, 10_000, 64<<20, 100_000, 256
+	return cfg
+}
+
+// BenchmarkStep takes records through fetch, hand-over, progress and success. An
+// operation is one record.
+func BenchmarkStep(b *testing.B) {
+	const batch = 1000
+	bench := func(b *testing.B, cfg Config) {
+		b.Helper()
+		c := newConveyor(cfg, batch)
+		c.turn()
+		b.ReportAllocs()
+		for n := 0; b.Loop(); n++ {
+			if n%batch == 0 {
+				c.turn()
+			}
+		}
+		if int64(c.m.Next()) != c.next {
+			b.Fatalf("line %d, want %d", c.m.Next(), c.next)
+		}
+	}
+	for _, lanes := range []int{1, 16, 64} {
+		b.Run("lanes="+string(rune('0'+lanes/10))+string(rune('0'+lanes%10)), func(b *testing.B) { bench(b, benchConfig(lanes)) })
+	}
+	b.Run("delayed", func(b *testing.B) {
+		cfg := benchConfig(16)
+		cfg.Delay = time.Second
+		bench(b, cfg)
+	})
+}
