@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// assignment is a partition of this member, from its start to its fence. It outlives
+// rebuilds of the partition's actor. Lanes, callbacks and actors share it through its
+// atomics; the rest does not change.
+type assignment struct {
+	tp      observe.TopicPartition
+	epoch   observe.Epoch
+	topic   *Topic
+	fence   fence
+	slots   []atomic.Pointer[handOver] // what each lane holds
+	actor   atomic.Pointer[actor.PID]  // the supervisor of this moment
+	acked   atomic.Int64               // the commit line that the broker acknowledged last; Start before
+	logEnd  atomic.Int64               // of the last fetch or look-up
+	logAt   atomic.Int64               // when, nanoseconds since the epoch
+	paused  atomic.Bool                // the client is told not to fetch it
+	drained signal                     // a drain has nothing left to wait for
+	done    signal                     // the engine is through with the partition
+	clean   atomic.Bool                // the drain came to its end, and the last commit was acknowledged
+}
+
+// signal happens once.
+type signal struct {
+	ch   chan struct{}
+	once *sync.Once
+}
+
+func newSignal() signal { return signal{make(chan struct{}), new(sync.Once)} }
+
+func (s signal) happen() { s.once.Do(func() { close(s.ch) }) }
+
+func (s signal) happened() bool {
+	select {
+	case <-s.ch:
+		return true
+	default:
+		return false
+	}
+}
+
+// incarnations numbers the machines of an engine: results name the machine that they
+// are for, so those of an older one are ignored.
+type incarnations struct{ last atomic.Uint64 }
+
+func (i *incarnations) next() uint64 { return i.last.Add(1) }
+
+func newAssignment(topic *Topic, as Assignment) *assignment {
+	a := &assignment{
+		tp: as.TP, epoch: as.Epoch, topic: topic,
+		slots:   make([]atomic.Pointer[handOver], topic.Core.Lanes),
+		drained: newSignal(),
+		done:    newSignal(),
+	}
+	a.acked.Store(as.Start)
+	a.sawEnd(as.LogEnd, time.Now())
+	return a
+}
+
+func (a *assignment) pid() *actor.PID { return a.actor.Load() }
+
+// sawEnd notes how far the log reaches.
+func (a *assignment) sawEnd(end int64, at time.Time) {
+	a.logEnd.Store(end)
+	a.logAt.Store(at.UnixNano())
+}
+
+// shut raises the fence all the way and waits for claims to settle.
+func (a *assignment) shut() {
+	a.fence.raise()
+	a.settle()
+}
+
+// Messages to a partition supervisor.
+type (
+	// tick is the commit interval.
+	tick struct{}
+
+	// woke is a timer's.
+	woke struct{ timer uint64 }
+
+	// committed answers a commit line.
+	committed struct {
+		incarnation uint64
+		seq         uint64
+		line        CommitLine
+		result      CommitResult
+		took        time.Duration
+	}
+
+	// forwarded answers a forward.
+	forwarded struct {
+		incarnation uint64
+		seq         uint64
+		offset      int64
+		reason      error
+		err         error
+	}
+
+	// freed says that a quarantined lane's call returned.
+	freed struct{ lane core.LaneID }
+
+	// drain begins no more and lets drained happen when nothing is under way.
+	drain struct{}
+
+	// drainOver ends the drain before a rebuild.
+	drainOver struct{}
+
+	// commitAgain tries a refused last commit again.
+	commitAgain struct{}
+
+	// finish ends the partition: close what still runs, commit, fence, stop. With lost
+	// nothing is committed.
+	finish struct {
+		cause error
+		limit time.Time // for Stop hooks; zero: DrainTimeout from now
+		lost  bool
+	}
+
+	// keyed brings back a batch whose records the topic's KeyBy was asked about.
+	keyed struct{ batch *keyedBatch }
+
+	// statsRequest asks for a snapshot. reply has room for it.
+	statsRequest struct{ reply chan<- PartitionStats }
+
+	// laneRestart, rebuild and setPause are an operator's.
+	laneRestart struct {
+		lane  core.LaneID
+		force bool
+	}
+	rebuildNow struct{}
+	setPause   struct {
+		reason core.Reason
+		on     bool
+	}
+	repositioned struct {
+		gen uint32
+		to  int64
+	}
+)

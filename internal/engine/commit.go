@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+var (
+	errFenced = errors.New("the partition is not this member's any more")
+	errLease  = errors.New("no answer from the group's coordinator within the session timeout")
+)
+
+// commit takes a line. Those that come in one run of the mailbox go in one request:
+// flush stands behind them.
+func (g *group) commit(req *commitRequest) {
+	g.pending = append(g.pending, req)
+	if !g.flushing {
+		g.flushing = true
+		g.ctx.Send(g.ctx.Self(), flush{})
+	}
+}
+
+// flush sends the lines off the actor. Of a partition at most one is on its way, so
+// requests that overlap are of different partitions and cannot overtake each other.
+func (g *group) flush() {
+	reqs := g.pending
+	g.pending, g.flushing = nil, false
+	go g.e.send(reqs)
+}
+
+// send commits, and tells the partitions and the group what became of it. It ends
+// within the commit timeout.
+func (e *Engine) send(reqs []*commitRequest) {
+	sent := make([]*commitRequest, 0, len(reqs))
+	lines := make([]CommitLine, 0, len(reqs))
+	leased := e.lease.check(time.Now())
+	for _, r := range reqs {
+		if r.a.fence.raised() || !leased {
+			e.answer(r, CommitResult{Outcome: observe.Refused, Err: errFenced}, 0)
+			continue
+		}
+		e.opts.Emit(observe.CommitSent{TP: r.a.tp, Epoch: r.a.epoch, Next: r.line.Next})
+		sent, lines = append(sent, r), append(lines, r.line)
+	}
+	if len(sent) == 0 {
+		return
+	}
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), e.opts.CommitTimeout)
+	defer cancel()
+	results := e.opts.Client.Commit(ctx, lines)
+	took := time.Since(begun)
+	var fencedBy error
+	for i, r := range sent {
+		e.opts.Emit(observe.CommitAnswered{
+			TP: r.a.tp, Epoch: r.a.epoch, Next: r.line.Next, Outcome: results[i].Outcome, Err: results[i].Err, Took: took,
+		})
+		e.answer(r, results[i], took)
+		if results[i].Fenced {
+			fencedBy = results[i].Err
+		}
+	}
+	if fencedBy != nil {
+		e.root.Send(e.group, thrownOut{fmt.Errorf("commit: %w", fencedBy)})
+	}
+}
+
+func (e *Engine) answer(r *commitRequest, res CommitResult, took time.Duration) {
+	if res.Outcome == observe.OK {
+		r.a.acked.Store(r.line.Next)
+	}
+	e.root.Send(r.a.pid(), committed{r.incarnation, r.seq, r.line, res, took})
+}

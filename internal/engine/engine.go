@@ -1,0 +1,203 @@
+// Package engine runs the machines of package core on Proto.Actor.
+//
+// The tree is group supervisor, partition supervisors, virtual partitions. A
+// partition supervisor is the only owner of a core.Machine: it turns messages into
+// events and carries effects out, and never blocks. A virtual partition's actor
+// owns the goroutine on which the user's behavior runs.
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/runtime/observe"
+	"github.com/troupe-go/troupe/supervision"
+)
+
+// Options are all set, but for Record: defaults are the business of package runtime.
+type Options struct {
+	Group          string
+	Topics         []Topic
+	CommitInterval time.Duration
+	CommitTimeout  time.Duration
+	DrainTimeout   time.Duration
+
+	Client Client
+	Logger *zap.Logger
+	Emit   func(observe.Event)
+	Record func(observe.Event) // nil: no hook asks for the events of single records
+	Jitter func() float64      // in [0, 1)
+
+	// Fail ends the runtime: a partition is over its budget of rebuilds.
+	Fail func(error)
+}
+
+// Topic is what an input topic asks for.
+type Topic struct {
+	Name        string
+	Behavior    actors.Factory
+	KeyBy       func(*actors.Record) []byte // nil: by key
+	Timeout     time.Duration               // of one call; 0: none
+	DeadLetter  string                      // empty: none
+	Supervision supervision.Policy
+	Core        core.Config
+}
+
+// Client is what the engine needs of Kafka. No method but Commit blocks.
+type Client interface {
+	Pause(tp observe.TopicPartition)
+	Resume(tp observe.TopicPartition)
+
+	// Seek goes on at offset; batches from there on carry gen.
+	Seek(tp observe.TopicPartition, epoch observe.Epoch, gen uint32, offset int64)
+
+	// Commit stores commit lines and returns within the commit timeout, with a result
+	// for each line, in order.
+	Commit(ctx context.Context, lines []CommitLine) []CommitResult
+
+	// Forward produces a record and calls done, on any goroutine, once it is
+	// acknowledged or has failed.
+	Forward(f *Forward, done func(error))
+
+	// Rebuild joins the group anew, with another client: this member was thrown out.
+	Rebuild(cause error)
+}
+
+// CommitLine is the first offset of a partition that is not complete.
+type CommitLine struct {
+	TP   observe.TopicPartition
+	Next int64
+}
+
+// CommitResult is what became of a CommitLine.
+type CommitResult struct {
+	Outcome observe.Outcome
+	Err     error
+	Fenced  bool // the group does not know this member any more
+}
+
+// Forward is a record on its way to another topic.
+type Forward struct {
+	Topic   string
+	Record  *actors.Record
+	Headers []actors.Header // added behind the record's own
+}
+
+// Assignment is a partition that begins at an offset.
+type Assignment struct {
+	TP     observe.TopicPartition
+	Epoch  observe.Epoch
+	Start  int64
+	LogEnd int64
+	Gap    bool // records are missing before Start, and OnGap says stop
+}
+
+// Batch is what a poll brought for a partition. The engine owns it from then on.
+type Batch struct {
+	TP      observe.TopicPartition
+	Epoch   observe.Epoch
+	Gen     uint32
+	Records []actors.Record // ascending
+	Control []int64         // offsets of transaction markers, ascending
+	LogEnd  int64
+}
+
+// Engine runs the partitions of one group member. Its methods may be called from
+// any goroutine.
+type Engine struct {
+	opts   Options
+	topics map[string]*Topic
+	system *actor.ActorSystem
+	pool   *dispatcher
+	root   *actor.RootContext
+	group  *actor.PID
+	lease  lease
+	held   quarantine
+	epochs incarnations
+
+	mu       sync.RWMutex
+	assigned map[observe.TopicPartition]*assignment // guarded by mu
+	closing  bool                                   // guarded by mu: nothing begins any more
+}
+
+// New makes an engine and starts its group supervisor.
+func New(opts Options) *Engine {
+	e := &Engine{
+		opts:     opts,
+		topics:   make(map[string]*Topic, len(opts.Topics)),
+		pool:     newDispatcher(),
+		assigned: map[observe.TopicPartition]*assignment{},
+	}
+	for i := range opts.Topics {
+		e.topics[opts.Topics[i].Name] = &opts.Topics[i]
+	}
+	e.lease.init(time.Now())
+	e.held.init()
+	e.system = newSystem(opts.Logger)
+	e.root = e.system.Root
+	props := e.props(overGroup{e}, func() actor.Actor { return newGroup(e) }).Configure(actor.WithGuardian(overRoot{e}))
+	e.group = e.root.WithGuardian(overRoot{e}).Spawn(props)
+	return e
+}
+
+// Stop ends the actors. Partitions have to be drained or lost by then. A call that was
+// abandoned goes on until it returns by itself.
+func (e *Engine) Stop() {
+	_ = e.root.StopFuture(e.group).Wait() //nolint:errcheck // all that can be done about it is the next line
+	e.system.Shutdown()
+	e.pool.stop()
+}
+
+// Renew says that the group session lives for ttl from sent on.
+func (e *Engine) Renew(sent time.Time, ttl time.Duration) { e.lease.renew(sent, ttl) }
+
+// Fetched hands batches to their partitions. What is not assigned, or was assigned
+// anew since, is dropped.
+func (e *Engine) Fetched(batches []Batch) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for i := range batches {
+		b := &batches[i]
+		if a := e.assigned[b.TP]; a != nil && a.epoch == b.Epoch {
+			e.root.Send(a.pid(), b)
+		}
+	}
+}
+
+// lookup is the partition's present assignment, or nil.
+func (e *Engine) lookup(tp observe.TopicPartition) *assignment {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.assigned[tp]
+}
+
+// all is every present assignment.
+func (e *Engine) all() []*assignment {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	as := make([]*assignment, 0, len(e.assigned))
+	for _, a := range e.assigned {
+		as = append(as, a)
+	}
+	return as
+}
+
+// take removes assignments from the table: from here on they get nothing new.
+func (e *Engine) take(tps []observe.TopicPartition) []*assignment {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var as []*assignment
+	for _, tp := range tps {
+		if a := e.assigned[tp]; a != nil {
+			as = append(as, a)
+			delete(e.assigned, tp)
+		}
+	}
+	return as
+}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	goruntime "runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// fence is passed before each delivery. A lane stores its claim in the hand-over
+// first and loads the fence then; who raises the fence waits for claims to settle.
+// So either the lane sees the raised fence, or its start came before the raise
+// returned. The other way round (load, then start) a lane that was interrupted
+// between the two would start after the callback had returned. It is never lowered.
+type fence struct{ up atomic.Bool }
+
+func (f *fence) raise() { f.up.Store(true) }
+
+func (f *fence) raised() bool { return f.up.Load() }
+
+// settle waits until no lane of a stands between its claim and its start. A claim
+// is a few instructions long, so this spins; a hook that hangs inside a claim is
+// not waited for.
+func (a *assignment) settle() {
+	const patience = 100 * time.Millisecond
+	begun := time.Now()
+	for i := range a.slots {
+		for ho := a.slots[i].Load(); ho != nil && ho.phase() == claiming; ho = a.slots[i].Load() {
+			if time.Since(begun) > patience {
+				return
+			}
+			goruntime.Gosched()
+		}
+	}
+}
+
+// lease is the time until which the group session is known to live. A process that
+// was frozen past it starts nothing when it goes on, since every claim looks at the
+// clock. The monotonic clock stands still while a machine is suspended, so the wall
+// clock is looked at too, by check. Once run out, a lease stays so until an
+// assignment opens it again: a late answer of an old heartbeat must not.
+type lease struct {
+	base     time.Time
+	deadline atomic.Int64 // nanoseconds since base on the monotonic clock
+	wall     atomic.Int64 // nanoseconds since the epoch
+	expired  atomic.Bool
+
+	mu        sync.Mutex
+	candidate time.Time // guarded by mu: the latest deadline that an answer gave
+}
+
+func (l *lease) init(now time.Time) {
+	l.base = now
+	l.expired.Store(true)
+}
+
+func (l *lease) renew(sent time.Time, ttl time.Duration) {
+	until := sent.Add(ttl)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if until.After(l.candidate) {
+		l.candidate = until
+	}
+	if l.check(time.Now()) {
+		l.set(l.candidate)
+	}
+}
+
+// open begins a lease with what the last answer gave.
+func (l *lease) open() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set(l.candidate)
+	l.expired.Store(false)
+}
+
+func (l *lease) set(until time.Time) {
+	l.deadline.Store(int64(until.Sub(l.base)))
+	l.wall.Store(until.UnixNano())
+}
+
+// valid is the look at the clock before a start.
+func (l *lease) valid() bool {
+	if int64(time.Since(l.base)) < l.deadline.Load() && !l.expired.Load() {
+		return true
+	}
+	l.expired.Store(true)
+	return false
+}
+
+// check is valid, on both clocks.
+func (l *lease) check(now time.Time) bool {
+	if now.UnixNano() >= l.wall.Load() {
+		l.expired.Store(true)
+	}
+	return l.valid()
+}
+
+// left is how long the lease is still good for.
+func (l *lease) left() time.Duration {
+	return time.Duration(l.deadline.Load()) - time.Since(l.base)
+}

@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// drain begins nothing more: what is in flight ends before its next record.
+func (p *partition) drain() {
+	for i := range p.lanes {
+		if ho := p.lanes[i].current; ho != nil {
+			ho.canceled.Store(true)
+		}
+	}
+	p.step(&p.ev.drain)
+}
+
+// drained says that nothing is under way any more.
+func (p *partition) drained() {
+	p.a.clean.Store(true)
+	if p.rebuild != nil {
+		p.e.root.Send(p.ctx.Self(), drainOver{}) // not now: effects do not step the machine
+		return
+	}
+	p.a.drained.happen()
+}
+
+// finish ends the partition, after its drain or instead of one.
+func (p *partition) finish(msg finish) {
+	if p.ending != nil && p.rebuild == nil {
+		return
+	}
+	p.rebuild = nil
+	p.ending = &msg
+	if msg.lost {
+		p.a.clean.Store(false)
+		p.a.fence.raise()
+		p.closeAll()
+		p.end()
+		return
+	}
+	p.closeDown(msg.cause)
+}
+
+// closeDown takes away what still runs and commits the line for the last time.
+func (p *partition) closeDown(cause error) {
+	if p.ending == nil {
+		if p.rebuild == nil {
+			return
+		}
+		p.ending = &finish{cause: cause}
+	}
+	p.drain()
+	p.closeAll()
+	p.step(&p.ev.ticked)
+	if !p.unanswered {
+		p.end()
+	}
+}
+
+// closeAll takes every hand-over away. Finished records count; a call that goes on is
+// quarantined.
+func (p *partition) closeAll() {
+	for i := range p.lanes {
+		l := &p.lanes[i]
+		ho := l.current
+		if ho == nil {
+			continue
+		}
+		at := place{p.a.tp, ho.call.Lane}
+		p.e.held.add(at)
+		done, was := ho.close()
+		if was != running {
+			p.e.release(at)
+		}
+		if was == ended {
+			p.ended(l, ho)
+			continue
+		}
+		l.current = nil
+		p.a.slots[i].Store(nil)
+		res := core.Result{Kind: core.Interrupted, Err: errNotBegun}
+		if was == running {
+			p.a.clean.Store(false)
+			res.Kind, res.Err = core.Hung, p.cause()
+		}
+		p.step(&core.Failed{Call: ho.call, Done: done, Result: res})
+	}
+}
+
+func (p *partition) cause() error {
+	if p.ending != nil {
+		return p.ending.cause
+	}
+	return actors.ErrRestart
+}
+
+// commitPause is the wait before a refused last commit is tried again.
+const commitPause = 100 * time.Millisecond
+
+// lastCommit looks at the answer to a commit while the partition ends. One that was
+// refused, or was of an earlier line, is followed by another, until the callback's
+// patience is over and the fence is up.
+func (p *partition) lastCommit(res CommitResult) {
+	switch {
+	case res.Outcome == observe.Refused && !res.Fenced && !p.a.fence.raised():
+		e, pid := p.e, p.ctx.Self()
+		time.AfterFunc(commitPause, func() { e.root.Send(pid, commitAgain{}) })
+		return
+	case res.Outcome == observe.OK:
+		p.step(&p.ev.ticked)
+		if p.unanswered {
+			return
+		}
+	default:
+		p.a.clean.Store(false)
+	}
+	p.end()
+}
+
+func (p *partition) commitAgain() {
+	p.step(&p.ev.ticked)
+	if p.ending != nil && !p.unanswered {
+		p.end()
+	}
+}
+
+// end is the last thing that a partition's actor does.
+func (p *partition) end() {
+	if p.rebuild != nil {
+		e := escalation{a: p.a, failure: *p.rebuild, handoff: p.m.Handoff(), gen: p.gen}
+		p.release(actors.ErrRestart, time.Time{})
+		p.e.root.Send(p.e.group, &e)
+	} else {
+		p.a.fence.raise()
+		p.release(p.ending.cause, p.ending.limit)
+		p.a.drained.happen()
+		p.a.done.happen()
+	}
+	p.ctx.Stop(p.ctx.Self())
+}
+
+// release lets go of the lanes and the timer. It is done once.
+func (p *partition) release(cause error, limit time.Time) {
+	if p.stopped {
+		return
+	}
+	p.stopped = true
+	p.timer.stop()
+	for i := range p.lanes {
+		l := &p.lanes[i]
+		if ho := l.current; ho != nil { // the actor failed: nobody has closed it
+			at := place{p.a.tp, ho.call.Lane}
+			p.e.held.add(at)
+			if _, was := ho.close(); was != running {
+				p.e.release(at)
+			}
+		}
+		p.a.slots[i].Store(nil)
+		p.dismiss(l, cause, limit)
+	}
+	if p.keyer != nil {
+		p.keyer.stop()
+	}
+}

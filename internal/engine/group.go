@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/runtime/observe"
+	"github.com/troupe-go/troupe/supervision"
+)
+
+// group is the supervisor of all partitions of this member: it starts and rebuilds
+// them, and all commits of the group go through it.
+type group struct {
+	e     *Engine
+	ctx   actor.Context
+	parts map[*assignment]*part
+
+	pending  []*commitRequest // not sent yet
+	flushing bool             // a flush is on its way to the mailbox
+	ticker   *time.Timer
+	leaseEnd *time.Timer
+}
+
+// part is what the group knows of a partition.
+type part struct {
+	a       *assignment
+	pid     *actor.PID // nil while it waits for its rebuild
+	gen     uint32
+	budget  supervision.Budget
+	rebuilt int64 // the commit line at the last rebuild
+	wait    *time.Timer
+	from    beginning // of the rebuild that it waits for
+}
+
+// Messages to the group supervisor.
+type (
+	begin struct {
+		a    *assignment
+		from beginning
+	}
+
+	// toPartition is for a partition's actor, if there is one.
+	toPartition struct {
+		a   *assignment
+		msg any
+	}
+
+	// commitRequest asks for a commit line to be stored.
+	commitRequest struct {
+		a           *assignment
+		incarnation uint64
+		seq         uint64
+		line        CommitLine
+	}
+
+	// flush sends the commit lines that have come together.
+	flush struct{}
+
+	// groupTick is the commit interval.
+	groupTick struct{}
+
+	// leaseOver says that a lease may have run out.
+	leaseOver struct{}
+
+	// thrownOut says that the group does not know this member any more.
+	thrownOut struct{ cause error }
+
+	// escalation is a partition's failure, and what its machine leaves behind.
+	escalation struct {
+		a       *assignment
+		failure supervision.Failure
+		handoff core.Handoff
+		gen     uint32
+	}
+
+	// resume starts a partition after its backoff.
+	resume struct{ part *part }
+)
+
+func newGroup(e *Engine) *group { return &group{e: e, parts: map[*assignment]*part{}} }
+
+// Receive is the actor.
+func (g *group) Receive(ctx actor.Context) {
+	g.ctx = ctx
+	switch msg := ctx.Message().(type) {
+	case *actor.Started:
+		g.schedule()
+	case *actor.Stopping:
+		g.stop()
+	case begin:
+		g.begin(msg)
+	case toPartition:
+		g.forward(msg)
+	case *commitRequest:
+		g.commit(msg)
+	case flush:
+		g.flush()
+	case groupTick:
+		g.tick()
+	case leaseOver:
+		g.lookAtLease()
+	case thrownOut:
+		g.lose(msg.cause)
+	case *escalation:
+		g.escalated(msg)
+	case childFailed:
+		g.failed(msg.child, msg.reason)
+	case resume:
+		g.resume(msg.part)
+	}
+}
+
+// schedule sets the commit ticker. The commit interval also bounds how late a lease
+// that ran out while the process was frozen is noticed by the group; lanes look for
+// themselves.
+func (g *group) schedule() {
+	g.ticker = time.AfterFunc(g.e.opts.CommitInterval, func() { g.e.root.Send(g.e.group, groupTick{}) })
+}
+
+func (g *group) tick() {
+	g.lookAtLease()
+	for _, p := range g.parts {
+		if p.pid != nil {
+			g.ctx.Send(p.pid, tick{})
+		}
+	}
+	g.ticker.Reset(g.e.opts.CommitInterval)
+}
+
+func (g *group) stop() {
+	g.ticker.Stop()
+	if g.leaseEnd != nil {
+		g.leaseEnd.Stop()
+	}
+	for _, p := range g.parts {
+		if p.wait != nil {
+			p.wait.Stop()
+		}
+	}
+}
+
+func (g *group) begin(msg begin) {
+	if g.leaseEnd == nil {
+		g.watchLease()
+	}
+	p := &part{a: msg.a, gen: msg.from.gen, rebuilt: -1}
+	g.parts[msg.a] = p
+	g.spawn(p, msg.from)
+}
+
+func (g *group) spawn(p *part, from beginning) {
+	a := p.a
+	p.pid = g.ctx.Spawn(g.e.props(overPartition{}, func() actor.Actor { return newPartition(g.e, a, from) }))
+}
+
+// forward passes a message on. A partition that waits for its rebuild has no actor:
+// there is nothing to drain, and its line is committed already.
+func (g *group) forward(msg toPartition) {
+	p := g.parts[msg.a]
+	if p == nil {
+		return
+	}
+	switch m := msg.msg.(type) {
+	case finish:
+		delete(g.parts, msg.a)
+	case repositioned:
+		p.gen = m.gen
+	}
+	if p.pid != nil {
+		g.ctx.Send(p.pid, msg.msg)
+		return
+	}
+	switch msg.msg.(type) {
+	case finish:
+		p.wait.Stop()
+		p.a.fence.raise()
+		p.a.drained.happen()
+		p.a.done.happen()
+	case drain:
+		p.a.clean.Store(true)
+		p.a.drained.happen()
+	}
+}
+
+// watchLease looks at the lease when it may have run out.
+func (g *group) watchLease() {
+	left := max(g.e.lease.left(), 0) + time.Millisecond
+	if g.leaseEnd == nil {
+		g.leaseEnd = time.AfterFunc(left, func() { g.e.root.Send(g.e.group, leaseOver{}) })
+		return
+	}
+	g.leaseEnd.Reset(left)
+}
+
+// lookAtLease treats a lease that ran out as a loss: another member may be at work.
+func (g *group) lookAtLease() {
+	if len(g.parts) == 0 {
+		g.leaseEnd = nil
+		return
+	}
+	if g.e.lease.check(time.Now()) {
+		g.watchLease()
+		return
+	}
+	g.lose(errLease)
+}
+
+// lose fences every partition of the group and joins it anew.
+func (g *group) lose(cause error) {
+	if tps := g.e.present(); len(tps) > 0 {
+		g.e.Lost(tps, cause)
+		g.e.opts.Client.Rebuild(cause)
+	}
+}
+
+// escalated rebuilds a partition, within its budget and after a backoff.
+func (g *group) escalated(msg *escalation) {
+	p := g.parts[msg.a]
+	if p == nil {
+		return
+	}
+	p.pid = nil
+	policy := p.a.topic.Supervision
+	if p.rebuilt != msg.handoff.Next {
+		p.budget.Refill()
+	}
+	p.rebuilt = msg.handoff.Next
+	asked := isAsked(msg.failure)
+	if !asked && !p.budget.Spend(time.Now(), policy) {
+		g.giveUp(p, msg.failure)
+		return
+	}
+	backoff := time.Duration(0)
+	if !asked {
+		backoff = policy.Backoff.Delay(p.budget.Spent(time.Now(), policy.Within), g.e.opts.Jitter())
+	}
+	p.gen = msg.gen + 1
+	p.from = beginning{handoff: msg.handoff, gen: p.gen}
+	p.a.paused.Store(true)
+	g.e.opts.Client.Pause(p.a.tp)
+	p.wait = time.AfterFunc(backoff, func() { g.e.root.Send(g.e.group, resume{p}) })
+}
+
+func isAsked(f supervision.Failure) bool { return f.Err == actors.ErrRestart } //nolint:errorlint // the operator's is not wrapped
+
+// giveUp ends the runtime with the failure of a partition that is over its budget.
+func (g *group) giveUp(p *part, f supervision.Failure) {
+	p.wait = time.AfterFunc(0, func() {})
+	g.e.opts.Fail(fmt.Errorf("%s: over its budget of %d rebuilds within %v: %w",
+		p.a.tp, p.a.topic.Supervision.MaxRestarts, p.a.topic.Supervision.Within, f.Err))
+}
+
+func (g *group) resume(p *part) {
+	if g.parts[p.a] != p || p.a.fence.raised() {
+		return
+	}
+	g.spawn(p, p.from)
+	g.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.gen, p.from.handoff.Next)
+	p.a.paused.Store(false)
+	g.e.opts.Client.Resume(p.a.tp)
+}
+
+// failed is a partition's actor that panicked. Nothing that it held in memory is
+// trusted: it starts again from what the broker acknowledged.
+func (g *group) failed(child *actor.PID, reason any) {
+	for _, p := range g.parts {
+		if p.pid == nil || !p.pid.Equal(child) {
+			continue
+		}
+		err, ok := reason.(error)
+		if !ok {
+			err = fmt.Errorf("supervisor of %s: panic: %v", p.a.tp, reason)
+		}
+		f := supervision.Failure{Err: err, Panicked: true}
+		g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f})
+		g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}, gen: p.gen})
+		return
+	}
+}

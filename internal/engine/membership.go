@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// Assigned begins partitions. A lease that ran out before is a loss of those that are
+// there: then the client is rebuilt and nothing begins.
+func (e *Engine) Assigned(as []Assignment) {
+	if tps := e.present(); len(tps) > 0 && !e.lease.check(time.Now()) {
+		e.Lost(tps, errLease)
+		e.opts.Client.Rebuild(errLease)
+		return
+	}
+	e.lease.open()
+	for _, as := range as {
+		e.assign(as)
+	}
+}
+
+func (e *Engine) assign(as Assignment) {
+	topic := e.topics[as.TP.Topic]
+	a := newAssignment(topic, as)
+	a.actor.Store(e.group) // until the partition's own has started
+	e.mu.Lock()
+	if e.closing {
+		e.mu.Unlock()
+		return
+	}
+	e.assigned[as.TP] = a
+	e.mu.Unlock()
+	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start}, halted: as.Gap}})
+}
+
+// present names the partitions that are assigned.
+func (e *Engine) present() []observe.TopicPartition {
+	var tps []observe.TopicPartition
+	for _, a := range e.all() {
+		tps = append(tps, a.tp)
+	}
+	return tps
+}
+
+// Revoked drains, commits and fences partitions that move to another member. It
+// returns within the drain and the commit timeout; nothing of them starts or commits
+// after it.
+func (e *Engine) Revoked(tps []observe.TopicPartition) {
+	as := e.take(tps)
+	for _, a := range as {
+		e.opts.Emit(observe.RevokeBegan{TP: a.tp, Epoch: a.epoch})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), e.opts.DrainTimeout)
+	defer cancel()
+	e.drain(ctx, as)
+	e.finish(as, actors.ErrRevoked, time.Now().Add(e.opts.CommitTimeout))
+	for _, a := range as {
+		e.opts.Emit(observe.RevokeEnded{TP: a.tp, Epoch: a.epoch, Drained: a.clean.Load()})
+	}
+}
+
+// Lost fences partitions at once: another member may be at work on them.
+func (e *Engine) Lost(tps []observe.TopicPartition, cause error) {
+	as := e.take(tps)
+	for _, a := range as {
+		a.shut()
+		e.opts.Emit(observe.Lost{TP: a.tp, Epoch: a.epoch, Cause: cause})
+		e.root.Send(e.group, toPartition{a, finish{cause: actors.ErrLost, lost: true}})
+	}
+}
+
+// drain asks partitions to begin nothing more and waits until nothing is under way,
+// or until ctx ends.
+func (e *Engine) drain(ctx context.Context, as []*assignment) {
+	for _, a := range as {
+		e.root.Send(e.group, toPartition{a, drain{}})
+	}
+	for _, a := range as {
+		select {
+		case <-a.drained.ch:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// finish ends partitions and waits until it is done, or until the deadline. The fence
+// is up when it returns, whatever the actors do.
+func (e *Engine) finish(as []*assignment, cause error, until time.Time) {
+	for _, a := range as {
+		e.root.Send(e.group, toPartition{a, finish{cause: cause, limit: until}})
+	}
+	for _, a := range as {
+		a.done.wait(until)
+		a.shut()
+	}
+}
+
+// wait reports whether s happened before until.
+func (s signal) wait(until time.Time) bool {
+	if s.happened() {
+		return true
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-s.ch:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// Gapped tells a partition of records that were deleted while it ran. stopped says
+// that it is not fetched any more; otherwise batches go on at to, under gen.
+func (e *Engine) Gapped(tp observe.TopicPartition, epoch observe.Epoch, gen uint32, to int64, stopped bool) {
+	a := e.lookup(tp)
+	if a == nil || a.epoch != epoch {
+		return
+	}
+	if stopped {
+		e.root.Send(e.group, toPartition{a, setPause{core.GapStop, true}})
+		return
+	}
+	e.root.Send(e.group, toPartition{a, repositioned{gen, to}})
+}
+
+// Ended lets go of a partition whose topic was deleted, and reports how many are left.
+func (e *Engine) Ended(tp observe.TopicPartition, cause error) int {
+	e.Lost([]observe.TopicPartition{tp}, cause)
+	return len(e.present())
+}
+
+// Drain ends all partitions, with actors.ErrShutdown for what goes on when ctx ends,
+// and begins none from then on. The group session has to be alive meanwhile: it ends
+// with a commit. It returns what was still running, and whether all was committed.
+func (e *Engine) Drain(ctx context.Context) (running []string, committed bool) { //nolint:nonamedreturns // tells them apart
+	e.mu.Lock()
+	e.closing = true
+	e.mu.Unlock()
+	as := e.take(e.present())
+	for _, a := range as {
+		e.opts.Client.Pause(a.tp)
+	}
+	e.drain(ctx, as)
+	e.finish(as, actors.ErrShutdown, time.Now().Add(e.opts.CommitTimeout))
+	committed = true
+	for _, a := range as {
+		committed = committed && a.clean.Load()
+	}
+	return e.held.names(), committed
+}

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// quarantine knows the calls that were taken away from their lanes and still run,
+// over all epochs of a Runtime: nothing starts in such a lane, whoever's it is now.
+type quarantine struct {
+	mu    sync.Mutex
+	calls map[place]int // guarded by mu; never 0
+}
+
+type place struct {
+	tp   observe.TopicPartition
+	lane core.LaneID
+}
+
+func (q *quarantine) init() { q.calls = map[place]int{} }
+
+func (q *quarantine) add(p place) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.calls[p]++
+}
+
+// remove reports whether the lane is free now.
+func (q *quarantine) remove(p place) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.calls[p]
+	if n == 0 {
+		return false // an operator left it behind
+	}
+	q.calls[p] = n - 1
+	if n > 1 {
+		return false
+	}
+	delete(q.calls, p)
+	return true
+}
+
+// free reports whether no such call runs in a lane.
+func (q *quarantine) free(p place) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.calls[p] == 0
+}
+
+// forget leaves the lane's calls behind, because an operator said so.
+func (q *quarantine) forget(p place) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.calls, p)
+}
+
+// lanes are the quarantined lanes of tp below n, ascending.
+func (q *quarantine) lanes(tp observe.TopicPartition, n int) []core.LaneID {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var ids []core.LaneID
+	for id := range core.LaneID(n) { //nolint:gosec // n is small and positive
+		if q.calls[place{tp, id}] > 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// names are the lanes that hold such a call, as topic/partition/lane, sorted.
+func (q *quarantine) names() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	names := make([]string, 0, len(q.calls))
+	for p := range q.calls {
+		names = append(names, fmt.Sprintf("%s/%d", p.tp, p.lane))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// freed is a worker's: its call, which was taken away from it, has returned.
+func (e *Engine) freed(w *worker) {
+	if !w.forced.Load() {
+		e.release(w.place())
+	}
+}
+
+// release takes a call out of the quarantine and tells the partition that its lane is
+// free, whichever epoch the partition is in by now.
+func (e *Engine) release(p place) {
+	if !e.held.remove(p) {
+		return
+	}
+	e.opts.Emit(observe.Freed{VP: actors.VirtualPartition{
+		Topic: p.tp.Topic, Partition: p.tp.Partition, Index: int32(p.lane),
+	}})
+	if a := e.lookup(p.tp); a != nil {
+		e.root.Send(a.pid(), freed{p.lane})
+	}
+}
