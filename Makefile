@@ -13,7 +13,6 @@ FLAKE_COUNT ?= 200
 TOOLS := $(CURDIR)/.bin/$(shell $(GO) env GOVERSION)-$(shell cat tools/go.mod tools/go.sum | cksum | cut -d' ' -f1)
 golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 govulncheck   := golang.org/x/vuln/cmd/govulncheck
-gotestsum     := gotest.tools/gotestsum
 
 $(TOOLS)/%:
 	$(GO) build -C tools -trimpath -o $@ $($*)
@@ -23,7 +22,7 @@ help: ## print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: tools
-tools: $(TOOLS)/golangci-lint $(TOOLS)/gotestsum ## build the pinned tools into .bin
+tools: $(TOOLS)/golangci-lint ## build the linter into .bin, which takes two minutes once
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## format the code
@@ -32,6 +31,7 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## lint, and check that every architecture rule bites
 	$< run ./...
+	$(if $(wildcard bench/go.mod),$(GO) vet -C bench ./...)
 	GOLANGCI_LINT=$< $(GO) test -tags lint -count=1 -run '^TestPlanted' ./internal/tidy/
 
 .PHONY: test
