@@ -108,8 +108,8 @@ func (m *Machine) forwarded(now time.Time, ev *Forwarded, out []Effect) []Effect
 	m.bytes -= int64(f.effect.Record.Bytes)
 	m.forwards.unacked--
 	*f = forward{}
-	out = m.serve(now, l, out)
-	return m.serveWaiting(now, out)
+	out = m.serveWaiting(now, out) // before l, which may be doomed again
+	return m.serve(now, l, out)
 }
 
 // serveWaiting lets the lanes that waited for one of MaxForwards go on.
