@@ -29,15 +29,14 @@ func testConfig() Config {
 
 // conveyor runs a machine in its steady state: fetch, hand over, progress, succeed.
 type conveyor struct {
-	m      *Machine
-	now    time.Time
-	fetch  Fetched
-	next   Offset
-	ok     Succeeded
-	some   Progress
-	calls  []HandOver
-	out    []Effect
-	before func(*HandOver) // nil: nothing
+	m     *Machine
+	now   time.Time
+	fetch Fetched
+	next  Offset
+	ok    Succeeded
+	some  Progress
+	calls []HandOver
+	out   []Effect
 }
 
 func newConveyor(cfg Config, batch int) *conveyor {
@@ -94,7 +93,7 @@ func BenchmarkStep(b *testing.B) {
 				c.turn()
 			}
 		}
-		if int64(c.m.Next()) != c.next {
+		if c.m.Next() != c.next {
 			b.Fatalf("line %d, want %d", c.m.Next(), c.next)
 		}
 	}

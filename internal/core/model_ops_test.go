@@ -1,0 +1,464 @@
+package core
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/troupe-go/troupe/supervision"
+)
+
+// TestMain gives the property tests longer and more cases than rapid's defaults,
+// where the command line does not say otherwise.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for name, value := range map[string]string{"rapid.checks": "1200", "rapid.steps": "150", "rapid.nofailfile": "true"} {
+		if given[name] {
+			continue
+		}
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// TestModel plays random events against the model, first with every fault, then with
+// none, when everything has to finish.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	saw := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) { property(t, saw) })
+	t.Log(saw)
+	for _, what := range []string{
+		"hand-over", "a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a forward sent again",
+		"a commit", "a commit refused", "drained", "a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane",
+		"a stale event", "progress", "an older generation", "a forced restart", "a call that is freed", "everything finished",
+		"pause for back-pressure", "pause for delay", "pause for retry", "pause for ahead", "pause for operator", "pause for gap",
+		"pause for key-by", "pause for stopped",
+	} {
+		if saw[what] == 0 {
+			t.Errorf("not once: %s", what)
+		}
+	}
+}
+
+// FuzzModel is TestModel for go test -fuzz.
+func FuzzModel(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { property(t, map[string]int{}) }))
+}
+
+func property(t *rapid.T, saw map[string]int) {
+	cfg := drawConfig(t)
+	j := &judge{model: newModel(cfg), t: t, m: New(cfg, 1, Handoff{}), saw: saw}
+	t.Repeat(map[string]func(*rapid.T){
+		"fetch":      j.as(j.opFetch),
+		"fetch more": j.as(j.opFetch),
+		"reposition": j.as(j.opReposition),
+		"progress":   j.as(j.opProgress),
+		"succeed":    j.as(j.opSucceed),
+		"succeed 2":  j.as(j.opSucceed),
+		"answer":     j.as(j.opForwarded),
+		"fail":       j.as(j.opFail),
+		"fail again": j.as(j.opFail),
+		"free":       j.as(j.opFree),
+		"forwarded":  j.as(j.opForwarded),
+		"tick":       j.as(func() { j.step(&Ticked{}, nil) }),
+		"committed":  j.as(j.opCommitted),
+		"time":       j.as(j.opTime),
+		"wake":       j.as(func() { j.step(&Woke{}, nil) }),
+		"pause":      j.as(j.opPause),
+		"restart":    j.as(j.opRestart),
+		"drain":      j.as(j.opDrain),
+		"stale":      j.as(j.opStale),
+	})
+	j.heal()
+}
+
+// as runs an operation under the T that rapid made for it.
+func (j *judge) as(op func()) func(*rapid.T) {
+	return func(t *rapid.T) {
+		j.t = t
+		op()
+	}
+}
+
+func drawConfig(t *rapid.T) Config {
+	pick := func(name string, from ...time.Duration) time.Duration { return rapid.SampledFrom(from).Draw(t, name) }
+	n := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
+	s := time.Second
+	return Config{
+		Lanes:         n("lanes", 1, 4),
+		Delay:         pick("delay", 0, 0, s, 5*s),
+		MaxSkew:       pick("skew", 0, 2*s),
+		MaxAttempts:   n("attempts", 0, 3),
+		DeadLetter:    n("dead_letters", 0, 3) > 0,
+		Retry:         supervision.Backoff{Min: s, Max: 4 * s},
+		ForwardRetry:  supervision.Backoff{Min: s, Max: 2 * s},
+		Supervision:   supervision.Policy{MaxRestarts: n("restarts", -1, 2), Within: 10 * s, Backoff: supervision.Backoff{Min: 500 * time.Millisecond, Max: 4 * s}},
+		BufferRecords: n("records", 1, 14),
+		BufferBytes:   rapid.Int64Range(40, 400).Draw(t, "bytes"),
+		MaxAhead:      n("ahead", 2, 24),
+		MaxForwards:   n("forwards", 1, 2),
+		HandOverMax:   n("hand_over", 1, 5),
+		HandOverTime:  100 * time.Millisecond,
+	}
+}
+
+// lane draws a lane that ok likes, or returns nil.
+func (j *judge) lane(ok func(*modelLane) bool) *modelLane {
+	var some []*modelLane
+	for _, l := range j.lanes {
+		if ok(l) {
+			some = append(some, l)
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	return some[rapid.IntRange(0, len(some)-1).Draw(j.t, "lane")]
+}
+
+func called(l *modelLane) bool { return l.call != nil }
+
+func (j *judge) opFetch() {
+	if j.paused != 0 && rapid.IntRange(0, 3).Draw(j.t, "in flight already") > 0 {
+		return
+	}
+	for n := rapid.IntRange(1, 5).Draw(j.t, "records"); len(j.log)-j.position < n; {
+		j.produce()
+	}
+	n := rapid.IntRange(1, min(5, len(j.log)-j.position)).Draw(j.t, "fetched")
+	j.fetch(n)
+}
+
+// produce appends a record to the log.
+func (j *judge) produce() {
+	offset := j.tail
+	if n := len(j.log); n > 0 {
+		offset = max(offset, j.log[n-1].Offset+1)
+	}
+	now := j.now.UnixMilli()
+	r := Record{
+		Offset:    offset + rapid.SampledFrom([]int64{0, 0, 1, 3}).Draw(j.t, "hole"),
+		Timestamp: rapid.SampledFrom([]int64{now, now - 4000, now + 1500, now + 100_000, -1, 0, math.MaxInt64, math.MinInt64}).Draw(j.t, "timestamp"),
+		Bytes:     rapid.Int32Range(0, 60).Draw(j.t, "bytes"),
+		Control:   rapid.IntRange(0, 9).Draw(j.t, "control") == 9,
+	}
+	r.Handle = r.Offset
+	if !r.Control {
+		r.Lane = LaneID(rapid.IntRange(0, j.cfg.Lanes-1).Draw(j.t, "lane"))
+	}
+	j.log = append(j.log, &entry{Record: r})
+}
+
+func (j *judge) fetch(n int) {
+	entries := j.log[j.position : j.position+n]
+	ev := &Fetched{Gen: j.gen}
+	for _, e := range entries {
+		ev.Records = append(ev.Records, e.Record)
+	}
+	if j.gen > 0 && rapid.IntRange(0, 5).Draw(j.t, "older") == 0 {
+		ev.Gen--
+		j.saw["an older generation"]++
+		j.step(ev, nil)
+		return
+	}
+	j.position += n
+	j.step(ev, func() []string { return j.fetched(entries) })
+}
+
+// opReposition leaves a gap behind the log.
+func (j *judge) opReposition() {
+	if j.position < len(j.log) {
+		return
+	}
+	ev := &Repositioned{Gen: j.gen + 1, To: j.tail + rapid.Int64Range(0, 9).Draw(j.t, "gap")}
+	j.step(ev, func() []string {
+		j.gen, j.tail = ev.Gen, ev.To
+		return nil
+	})
+}
+
+func (j *judge) opProgress() {
+	l := j.lane(called)
+	if l == nil {
+		return
+	}
+	ev := &Progress{*l.call, rapid.IntRange(0, l.begun).Draw(j.t, "done")}
+	j.step(ev, func() []string {
+		j.complete(l, ev.Done)
+		return nil
+	})
+	j.saw["progress"]++
+}
+
+func (j *judge) opSucceed() {
+	if l := j.lane(called); l != nil {
+		j.succeed(l, rapid.SampledFrom([]time.Duration{0, 49, 50, 100, 101}).Draw(j.t, "took")*time.Millisecond)
+	}
+}
+
+func (j *judge) succeed(l *modelLane, took time.Duration) {
+	ev := &Succeeded{*l.call, took}
+	j.step(ev, func() []string {
+		j.succeeded(l, took)
+		return nil
+	})
+	j.stale = append(j.stale, ev)
+}
+
+func (j *judge) opFail() {
+	l := j.lane(func(l *modelLane) bool { return l.call != nil && l.done < l.begun })
+	if l == nil {
+		return
+	}
+	ev := &Failed{Call: *l.call, Done: rapid.IntRange(l.done, l.begun-1).Draw(j.t, "done")}
+	ev.Result = Result{
+		Kind:      rapid.SampledFrom([]Kind{Error, Error, Error, Panic, RetryAfter, Snooze, Discard, Timeout, Interrupted, Hung, StartFailed}).Draw(j.t, "kind"),
+		After:     rapid.SampledFrom([]time.Duration{0, 700, 3000}).Draw(j.t, "after") * time.Millisecond,
+		Directive: rapid.SampledFrom([]supervision.Directive{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 3}).Draw(j.t, "directive"),
+		Err:       errors.New("failed"),
+	}
+	ev.Jitter = rapid.SampledFrom([]float64{0, 0.25, 0.5}).Draw(j.t, "jitter")
+	j.step(ev, func() []string { return j.failed(l, ev) })
+	j.stale = append(j.stale, ev)
+}
+
+func (j *judge) opFree() {
+	l := j.lane(func(l *modelLane) bool { return l.hung })
+	if l == nil {
+		return
+	}
+	ev := &Freed{Lane: l.id}
+	if rapid.Bool().Draw(j.t, "named") && l.hungBy != (Call{}) {
+		ev.Call = l.hungBy
+		j.stale = append(j.stale, &Freed{Lane: l.id, Call: l.hungBy})
+	}
+	j.step(ev, func() []string {
+		l.hung, l.hungBy = false, Call{}
+		return nil
+	})
+	j.saw["a call that is freed"]++
+}
+
+func (j *judge) opForwarded() {
+	l := j.lane(func(l *modelLane) bool { return l.forward != nil && l.forward.flying })
+	if l == nil {
+		return
+	}
+	ev := &Forwarded{Epoch: j.epoch, Seq: l.forward.seq, Jitter: 0.5}
+	if rapid.Bool().Draw(j.t, "refused") {
+		ev.Err = errors.New("refused")
+	}
+	j.forwardAnswered(l, ev)
+}
+
+func (j *judge) forwardAnswered(l *modelLane, ev *Forwarded) {
+	j.step(ev, func() []string {
+		j.forwarded(l, ev)
+		return nil
+	})
+	if ev.Err == nil {
+		j.stale = append(j.stale, ev)
+	}
+}
+
+func (j *judge) opCommitted() {
+	if len(j.commits) > 0 {
+		j.answerCommit(rapid.Bool().Draw(j.t, "ok"))
+	}
+}
+
+func (j *judge) answerCommit(ok bool) {
+	c := j.commits[0]
+	ev := &Committed{Epoch: c.Epoch, Seq: c.Seq, OK: ok}
+	j.step(ev, func() []string {
+		j.commits, j.again = nil, !ok
+		if ok {
+			j.acked = c.Next
+		}
+		return nil
+	})
+	j.stale = append(j.stale, ev)
+	j.count("a commit refused", !ok)
+}
+
+func (j *judge) opTime() {
+	j.now = j.now.Add(rapid.SampledFrom([]time.Duration{1, 499, 1000, 2500, 7000}).Draw(j.t, "ms") * time.Millisecond)
+}
+
+func (j *judge) opPause() {
+	r := rapid.SampledFrom([]Reason{Operator, GapStop, KeyBy}).Draw(j.t, "reason")
+	if j.outside.Has(r) {
+		j.resume(r)
+		return
+	}
+	j.step(&Paused{r}, func() []string {
+		j.outside |= 1 << r
+		return nil
+	})
+}
+
+func (j *judge) resume(r Reason) {
+	j.step(&Resumed{r}, func() []string {
+		j.outside &^= 1 << r
+		return nil
+	})
+}
+
+func (j *judge) opRestart() {
+	l := j.lane(func(*modelLane) bool { return true })
+	j.restartLane(l, rapid.Bool().Draw(j.t, "force"))
+}
+
+func (j *judge) restartLane(l *modelLane, force bool) {
+	j.count("a forced restart", force && l.hung && !j.frozen())
+	if force && l.hung && l.hungBy != (Call{}) && !j.frozen() {
+		j.stale = append(j.stale, &Freed{Lane: l.id, Call: l.hungBy})
+	}
+	j.step(&Restart{Lane: l.id, Force: force}, func() []string { return j.restart(l, force) })
+}
+
+// opDrain is rare, but after an escalation; a drained machine is rebuilt.
+func (j *judge) opDrain() {
+	switch {
+	case j.drained:
+		j.rebuild()
+	case j.frozen() || rapid.IntRange(0, 9).Draw(j.t, "at all") == 0:
+		j.step(&Drain{}, func() []string {
+			j.draining = true
+			return nil
+		})
+	}
+}
+
+// rebuild begins a new machine from what the old one hands off.
+func (j *judge) rebuild() {
+	h := j.m.Handoff()
+	j.checkHandoff(h)
+	j.begin()
+	j.paused, j.stale = 0, nil
+	j.m = New(j.cfg, j.epoch, h)
+	j.settled(&Woke{})
+	j.saw["a rebuild"]++
+	j.count("a rebuild with a set", len(h.Done) > 0)
+	j.count("a rebuild with attempts", len(h.Attempts) > 0)
+	j.count("a rebuild with a hung lane", len(h.Hung) > 0)
+}
+
+// checkHandoff: the set is exactly what is finished above the line, and attempts are
+// those of what is not.
+func (j *judge) checkHandoff(h Handoff) {
+	var attempts []Attempt
+	for _, e := range j.log {
+		in := false
+		for _, r := range h.Done {
+			in = in || r.From <= e.Offset && e.Offset < r.To
+		}
+		if want := e.finished && e.Offset >= j.line && (e.delivered || !e.Control); in != want && !e.Control {
+			j.t.Fatalf("S17: %d in the set: %t, want %t: %+v", e.Offset, in, want, h)
+		}
+		if e.attempts > 0 && !e.finished {
+			attempts = append(attempts, Attempt{e.Offset, e.attempts})
+		}
+	}
+	if fmt.Sprint(h.Attempts) != fmt.Sprint(attempts) || h.Next != j.line {
+		j.t.Fatalf("hand-off %+v, want %v from %d", h, attempts, j.line)
+	}
+	for _, l := range j.lanes {
+		hung := false
+		for _, id := range h.Hung {
+			hung = hung || id == l.id
+		}
+		if hung != l.hung {
+			j.t.Fatalf("hand-off: lane %d is hung: %t", l.id, hung)
+		}
+	}
+}
+
+// opStale reports what is over, or another epoch's. It changes nothing.
+func (j *judge) opStale() {
+	if len(j.stale) == 0 {
+		return
+	}
+	ev := rapid.SampledFrom(j.stale).Draw(j.t, "stale")
+	if l := j.lane(called); l != nil && rapid.Bool().Draw(j.t, "other epoch") {
+		other := *l.call
+		other.Epoch--
+		ev = &Succeeded{Call: other}
+	}
+	if f, ok := ev.(*Freed); ok {
+		if l := j.lanes[f.Lane]; l.hung && (l.hungBy == Call{} || l.hungBy == f.Call) {
+			return
+		}
+	}
+	j.step(ev, nil)
+	j.saw["a stale event"]++
+}
+
+// heal ends all faults: everything finishes, and the line is committed at the end.
+func (j *judge) heal() {
+	for r := range j.outside.All {
+		j.resume(r)
+	}
+	j.step(&Woke{}, nil) // time may have passed since the last one
+	for range 10_000 {
+		if j.healOne() {
+			continue
+		}
+		if len(j.unfinished()) > 0 || j.line != j.tail || j.paused != 0 || j.acked != j.line || j.again {
+			j.t.Fatalf("stuck at %d of %d, %v unfinished, paused for %s, %d acknowledged",
+				j.line, j.tail, at(j.unfinished()), set(j.paused), j.acked)
+		}
+		j.saw["everything finished"]++
+		return
+	}
+	j.t.Fatalf("no end after 10,000 steps")
+}
+
+// healOne takes one step without a fault; false when there is none to take.
+func (j *judge) healOne() bool {
+	for _, l := range j.lanes {
+		switch {
+		case l.call != nil:
+			j.succeed(l, time.Millisecond)
+			return true
+		case l.forward != nil && l.forward.flying:
+			j.forwardAnswered(l, &Forwarded{Epoch: j.epoch, Seq: l.forward.seq})
+			return true
+		case (l.hung || l.stopped) && !j.frozen():
+			j.restartLane(l, true)
+			return true
+		}
+	}
+	switch {
+	case j.drained:
+		j.rebuild()
+	case j.frozen():
+		j.step(&Drain{}, func() []string {
+			j.draining = true
+			return nil
+		})
+	case len(j.commits) > 0:
+		j.answerCommit(true)
+	case j.position < len(j.log) && j.paused == 0:
+		j.fetch(1)
+	case !j.wantWake().IsZero():
+		j.now = j.asked // no sooner: the machine has to ask
+		j.step(&Woke{}, nil)
+	case j.line > j.acked || j.again:
+		j.step(&Ticked{}, nil)
+	default:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,305 @@
+package core
+
+import (
+	"time"
+
+	"github.com/troupe-go/troupe/supervision"
+)
+
+// model says what a machine must do, in the dumbest way: it keeps the whole log and
+// looks all of it through for every question.
+type model struct {
+	cfg   Config
+	epoch uint64
+	now   time.Time
+
+	log      []*entry
+	position int // in log: the next one to fetch
+	tail     Offset
+	gen      uint32
+
+	lanes      []*modelLane
+	calls      uint64
+	skewed     bool
+	escalated  bool
+	draining   bool
+	drained    bool
+	outside    ReasonSet
+	full, over bool
+	line       Offset
+	acked      Offset
+	again      bool
+	commits    []Commit // unanswered
+	asked      time.Time
+}
+
+// entry is a record of the log.
+type entry struct {
+	Record
+	delivered  bool // to this machine
+	finished   bool
+	forwarding bool
+	due        int64
+	attempts   int
+	first      time.Time
+}
+
+type modelLane struct {
+	id       LaneID
+	call     *Call
+	begun    int // records of the call
+	done     int
+	size     int
+	hung     bool
+	hungBy   Call
+	stopped  bool
+	until    time.Time
+	renew    bool
+	restarts []time.Time
+	doomed   *modelForward // of the head, before it is sent
+	forward  *modelForward
+	last     Offset // highest offset that was begun in this epoch
+}
+
+type modelForward struct {
+	record *entry
+	seq    uint64
+	flying bool
+	tries  int
+	until  time.Time
+	last   time.Time
+}
+
+func newModel(cfg Config) *model {
+	m := &model{cfg: cfg, now: scriptStart}
+	m.begin()
+	return m
+}
+
+// begin starts an epoch at the line.
+func (m *model) begin() {
+	hung := map[int]bool{}
+	for i, l := range m.lanes {
+		hung[i] = l.hung
+	}
+	m.epoch++
+	m.calls, m.gen, m.tail = 0, 0, m.line
+	m.skewed, m.escalated, m.draining, m.drained = false, false, false, false
+	m.outside, m.full, m.over = 0, false, false
+	m.again = len(m.commits) > 0 || m.again || m.line > m.acked
+	m.acked, m.commits, m.asked = m.line, nil, time.Time{}
+	m.lanes = nil
+	for i := range m.cfg.Lanes {
+		m.lanes = append(m.lanes, &modelLane{id: LaneID(i), size: min(16, m.cfg.HandOverMax), hung: hung[i], last: -1})
+	}
+	m.position = len(m.log)
+	for i := len(m.log) - 1; i >= 0 && m.log[i].Offset >= m.line; i-- {
+		e := m.log[i]
+		e.delivered, e.forwarding, e.due, e.first = false, false, 0, time.Time{}
+		m.position = i
+	}
+}
+
+func (m *model) frozen() bool { return m.draining || m.escalated }
+
+func (m *model) held() bool { return m.frozen() || m.outside.Has(Operator) }
+
+// unfinished are the delivered records that are not, in order.
+func (m *model) unfinished() []*entry {
+	var all []*entry
+	for _, e := range m.log {
+		if e.delivered && !e.finished {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func (m *model) queue(l *modelLane) []*entry {
+	var q []*entry
+	for _, e := range m.unfinished() {
+		if e.Lane == l.id && !e.forwarding {
+			q = append(q, e)
+		}
+	}
+	return q
+}
+
+// wantLine is where the line belongs.
+func (m *model) wantLine() Offset {
+	if u := m.unfinished(); len(u) > 0 {
+		return u[0].Offset
+	}
+	return m.tail
+}
+
+// ahead counts the delivered records from the line on.
+func (m *model) ahead() int {
+	n, line := 0, m.wantLine()
+	for _, e := range m.log {
+		if e.delivered && e.Offset >= line {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) bytes() int64 {
+	n := int64(0)
+	for _, e := range m.unfinished() {
+		n += int64(e.Bytes)
+	}
+	return n
+}
+
+// waits is when a lane's head may go; zero: nothing but time is missing, or it is not
+// time that is.
+func (m *model) waits(l *modelLane) time.Time {
+	q := m.queue(l)
+	if l.call != nil || l.hung || l.stopped || l.doomed != nil || len(q) == 0 {
+		return time.Time{}
+	}
+	if m.now.Before(l.until) {
+		return l.until
+	}
+	if q[0].due > m.now.UnixNano() {
+		return m.now.Add(time.Duration(q[0].due - m.now.UnixNano()))
+	}
+	return time.Time{}
+}
+
+// ready says that a lane must be given records.
+func (m *model) ready(l *modelLane) bool {
+	return l.call == nil && !l.hung && !l.stopped && l.doomed == nil && !m.held() &&
+		len(m.queue(l)) > 0 && m.waits(l).IsZero()
+}
+
+// reach is how many records its next hand-over takes.
+func (m *model) reach(l *modelLane) int {
+	n := 0
+	for _, e := range m.queue(l) {
+		if n == l.size || n > 0 && (e.attempts > 0 || e.due > m.now.UnixNano()) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+func (m *model) unacked() int {
+	n := 0
+	for _, l := range m.lanes {
+		if l.forward != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// mustForward says that a lane's forward has to be sent.
+func (m *model) mustForward(l *modelLane) bool {
+	if f := l.forward; f != nil {
+		return !f.flying && !m.now.Before(f.until) && !m.frozen()
+	}
+	return l.doomed != nil && !m.held() && m.unacked() < m.cfg.MaxForwards
+}
+
+// wantWake is the earliest time that anything waits for.
+func (m *model) wantWake() time.Time {
+	var at time.Time
+	add := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if m.frozen() {
+		return at
+	}
+	for _, l := range m.lanes {
+		add(m.waits(l))
+		if l.forward != nil && !l.forward.flying {
+			add(l.forward.until)
+		}
+	}
+	return at
+}
+
+// wantReasons is why the partition must be paused.
+func (m *model) wantReasons() ReasonSet {
+	n, bytes, ahead := len(m.unfinished()), m.bytes(), m.ahead()
+	switch {
+	case n >= m.cfg.BufferRecords || bytes >= m.cfg.BufferBytes:
+		m.full = true
+	case n <= m.cfg.BufferRecords/2 && bytes <= m.cfg.BufferBytes/2:
+		m.full = false
+	}
+	switch {
+	case ahead >= m.cfg.MaxAhead:
+		m.over = true
+	case ahead <= m.cfg.MaxAhead/2:
+		m.over = false
+	}
+	s := m.outside
+	if m.over {
+		s |= 1 << Ahead
+	}
+	if m.full {
+		s |= 1 << m.wantFull()
+	}
+	return s
+}
+
+func (m *model) wantFull() Reason {
+	why := Stopped
+	if m.unacked() > 0 {
+		return BackPressure
+	}
+	for _, l := range m.lanes {
+		switch at := m.waits(l); {
+		case l.call != nil:
+			return BackPressure
+		case len(m.queue(l)) == 0 || l.hung || l.stopped:
+		case at.IsZero():
+			return BackPressure
+		case m.now.Before(l.until):
+			why = Retried
+		case why == Stopped:
+			why = Delayed
+		}
+	}
+	return why
+}
+
+// dueOf is when a record that was first seen now may go.
+func (m *model) dueOf(r *Record) int64 {
+	from := time.UnixMilli(r.Timestamp)
+	switch {
+	case m.cfg.Delay == 0:
+		return 0
+	case r.Timestamp < 0:
+		from = m.now
+	case m.tooFar(r):
+		from = m.now.Add(m.cfg.MaxSkew)
+	}
+	return from.Add(m.cfg.Delay).UnixNano()
+}
+
+func (m *model) tooFar(r *Record) bool {
+	return m.cfg.Delay > 0 && time.UnixMilli(r.Timestamp).After(m.now.Add(m.cfg.MaxSkew))
+}
+
+// spent counts a lane's restarts within the period.
+func (m *model) spent(l *modelLane) int {
+	n := 0
+	for _, at := range l.restarts {
+		if m.now.Sub(at) < m.cfg.Supervision.Within {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) overBudget(l *modelLane) bool {
+	most := m.cfg.Supervision.MaxRestarts
+	return most != supervision.Unlimited && m.spent(l) >= most
+}
