@@ -24,7 +24,7 @@ type assignment struct {
 	acked   atomic.Int64               // the commit line that the broker acknowledged last; Start before
 	logEnd  atomic.Int64               // of the last fetch or look-up
 	logAt   atomic.Int64               // when, nanoseconds since the epoch
-	paused  atomic.Bool                // the client is told not to fetch it
+	gen     atomic.Uint32              // the last seek
 	drained signal                     // a drain has nothing left to wait for
 	done    signal                     // the engine is through with the partition
 	clean   atomic.Bool                // the drain came to its end, and the last commit was acknowledged
@@ -143,6 +143,7 @@ type (
 		reason core.Reason
 		on     bool
 	}
+	halted       struct{ to int64 }
 	repositioned struct {
 		gen uint32
 		to  int64

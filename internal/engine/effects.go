@@ -37,9 +37,9 @@ func (p *partition) perform(fx core.Effect) {
 	case *core.Restarted:
 		p.restarted(fx)
 	case *core.Halted:
-		p.emit(observe.Halted{VP: p.vp(fx.Lane), Epoch: p.a.epoch, Failure: fx.Failure})
+		p.emit(observe.Halted{VP: p.vp(fx.Lane), Epoch: p.a.epoch, Failure: marked(fx.Failure)})
 	case *core.Escalate:
-		p.escalated(fx.Failure)
+		p.escalated(marked(fx.Failure))
 	case *core.Quarantined:
 		p.emit(observe.Quarantined{VP: p.vp(fx.Lane), Epoch: p.a.epoch, Offset: fx.Offset, Cause: fx.Err})
 	case *core.Retrying:
@@ -126,7 +126,7 @@ func (p *partition) cancel(call core.Call) {
 // and the new one made before the next hand-over.
 func (p *partition) restarted(fx *core.Restarted) {
 	l := &p.lanes[fx.Lane]
-	f := fx.Failure
+	f := marked(fx.Failure)
 	if f.Err == nil {
 		f.Err = actors.ErrRestart
 	}
@@ -145,6 +145,15 @@ func (p *partition) restarted(fx *core.Restarted) {
 	if l.current == nil {
 		p.replace(l, f.Err)
 	}
+}
+
+// marked says of a failure whether it was a panic. The machine knows that of deliveries
+// alone, not of starts.
+func marked(f supervision.Failure) supervision.Failure {
+	if _, ok := errors.AsType[*panicError](f.Err); ok {
+		f.Panicked = true
+	}
+	return f
 }
 
 // replace orders the worker to stop its behavior, unless it has such an order.
@@ -181,10 +190,8 @@ func (p *partition) pause(fx *core.PauseSet) {
 	}
 	switch {
 	case fx.Was == 0 && fx.Now != 0:
-		p.a.paused.Store(true)
 		p.e.opts.Client.Pause(p.a.tp)
 	case fx.Was != 0 && fx.Now == 0:
-		p.a.paused.Store(false)
 		p.e.opts.Client.Resume(p.a.tp)
 	}
 }

@@ -95,7 +95,7 @@ type Assignment struct {
 	Epoch  observe.Epoch
 	Start  int64
 	LogEnd int64
-	Gap    bool // records are missing before Start, and OnGap says stop
+	Halted bool // records are missing before Start, and OnGap says stop
 }
 
 // Batch is what a poll brought for a partition. The engine owns it from then on.

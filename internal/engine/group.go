@@ -29,7 +29,6 @@ type group struct {
 type part struct {
 	a       *assignment
 	pid     *actor.PID // nil while it waits for its rebuild
-	gen     uint32
 	budget  supervision.Budget
 	rebuilt int64 // the commit line at the last rebuild
 	wait    *time.Timer
@@ -74,7 +73,6 @@ type (
 		a       *assignment
 		failure supervision.Failure
 		handoff core.Handoff
-		gen     uint32
 	}
 
 	// resume starts a partition after its backoff.
@@ -147,7 +145,7 @@ func (g *group) begin(msg begin) {
 	if g.leaseEnd == nil {
 		g.watchLease()
 	}
-	p := &part{a: msg.a, gen: msg.from.gen, rebuilt: -1}
+	p := &part{a: msg.a, rebuilt: -1}
 	g.parts[msg.a] = p
 	g.spawn(p, msg.from)
 }
@@ -164,11 +162,8 @@ func (g *group) forward(msg toPartition) {
 	if p == nil {
 		return
 	}
-	switch m := msg.msg.(type) {
-	case finish:
+	if _, ends := msg.msg.(finish); ends {
 		delete(g.parts, msg.a)
-	case repositioned:
-		p.gen = m.gen
 	}
 	if p.pid != nil {
 		g.ctx.Send(p.pid, msg.msg)
@@ -238,9 +233,7 @@ func (g *group) escalated(msg *escalation) {
 	if !asked {
 		backoff = policy.Backoff.Delay(p.budget.Spent(time.Now(), policy.Within), g.e.opts.Jitter())
 	}
-	p.gen = msg.gen + 1
-	p.from = beginning{handoff: msg.handoff, gen: p.gen}
-	p.a.paused.Store(true)
+	p.from = beginning{handoff: msg.handoff, gen: p.a.gen.Add(1)}
 	g.e.opts.Client.Pause(p.a.tp)
 	p.wait = time.AfterFunc(backoff, func() { g.e.root.Send(g.e.group, resume{p}) })
 }
@@ -259,8 +252,7 @@ func (g *group) resume(p *part) {
 		return
 	}
 	g.spawn(p, p.from)
-	g.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.gen, p.from.handoff.Next)
-	p.a.paused.Store(false)
+	g.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.from.gen, p.from.handoff.Next)
 	g.e.opts.Client.Resume(p.a.tp)
 }
 
@@ -277,7 +269,7 @@ func (g *group) failed(child *actor.PID, reason any) {
 		}
 		f := supervision.Failure{Err: err, Panicked: true}
 		g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f})
-		g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}, gen: p.gen})
+		g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}})
 		return
 	}
 }

@@ -34,7 +34,7 @@ func (e *Engine) assign(as Assignment) {
 	}
 	e.assigned[as.TP] = a
 	e.mu.Unlock()
-	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start}, halted: as.Gap}})
+	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start}, halted: as.Halted}})
 }
 
 // present names the partitions that are assigned.
@@ -123,9 +123,10 @@ func (e *Engine) Gapped(tp observe.TopicPartition, epoch observe.Epoch, gen uint
 		return
 	}
 	if stopped {
-		e.root.Send(e.group, toPartition{a, setPause{core.GapStop, true}})
+		e.root.Send(e.group, toPartition{a, halted{to}})
 		return
 	}
+	a.gen.Store(gen)
 	e.root.Send(e.group, toPartition{a, repositioned{gen, to}})
 }
 

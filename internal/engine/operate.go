@@ -32,20 +32,20 @@ func (e *Engine) RestartLane(vp actors.VirtualPartition, force bool) error {
 // RestartPartition rebuilds a partition from its commit line. One that a gap had
 // stopped goes on at the start of the log.
 func (e *Engine) RestartPartition(tp observe.TopicPartition) error {
-	return e.send1(tp, "restart", rebuildNow{})
+	return e.tell(tp, "restart", rebuildNow{})
 }
 
 // PausePartition stops fetching a partition, and beginning deliveries in it.
 func (e *Engine) PausePartition(tp observe.TopicPartition) error {
-	return e.send1(tp, "pause", setPause{core.Operator, true})
+	return e.tell(tp, "pause", setPause{core.Operator, true})
 }
 
 // ResumePartition takes PausePartition back.
 func (e *Engine) ResumePartition(tp observe.TopicPartition) error {
-	return e.send1(tp, "resume", setPause{core.Operator, false})
+	return e.tell(tp, "resume", setPause{core.Operator, false})
 }
 
-func (e *Engine) send1(tp observe.TopicPartition, what string, msg any) error {
+func (e *Engine) tell(tp observe.TopicPartition, what string, msg any) error {
 	a := e.lookup(tp)
 	if a == nil {
 		return fmt.Errorf("%s %s: %w", what, tp, ErrNotAssigned)
@@ -69,8 +69,8 @@ type PartitionStats struct {
 	Epoch  observe.Epoch
 	LogEnd int64
 	LogAt  time.Time // when LogEnd was seen
-	Paused bool
-	Wedged bool // the supervisor did not answer in time: what else there is may be missing
+	Acked  int64     // the commit line that the broker acknowledged last
+	Wedged bool      // the supervisor did not answer in time: what else there is may be missing
 	Core   core.Stats
 }
 
@@ -110,7 +110,7 @@ func (e *Engine) Stats() []PartitionStats {
 
 func (a *assignment) stats() PartitionStats {
 	return PartitionStats{
-		TP: a.tp, Epoch: a.epoch, LogEnd: a.logEnd.Load(), LogAt: time.Unix(0, a.logAt.Load()), Paused: a.paused.Load(),
+		TP: a.tp, Epoch: a.epoch, LogEnd: a.logEnd.Load(), LogAt: time.Unix(0, a.logAt.Load()), Acked: a.acked.Load(),
 	}
 }
 
@@ -121,17 +121,8 @@ func (p *partition) stats() PartitionStats {
 	return s
 }
 
-// Paused names the partitions that are not fetched at the moment: the end of their
-// logs has to be asked for.
-func (e *Engine) Paused() []observe.TopicPartition {
-	var tps []observe.TopicPartition
-	for _, a := range e.all() {
-		if a.paused.Load() {
-			tps = append(tps, a.tp)
-		}
-	}
-	return tps
-}
+// Assignments names the partitions that are assigned.
+func (e *Engine) Assignments() []observe.TopicPartition { return e.present() }
 
 // SawEnd notes the end of a partition's log.
 func (e *Engine) SawEnd(tp observe.TopicPartition, end int64, at time.Time) {
@@ -139,4 +130,3 @@ func (e *Engine) SawEnd(tp observe.TopicPartition, end int64, at time.Time) {
 		a.sawEnd(end, at)
 	}
 }
-

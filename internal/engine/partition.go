@@ -29,11 +29,13 @@ type partition struct {
 	fx          []core.Effect
 	recs        []core.Record
 	timer       wakeTimer
-	keyer       *keyer // nil: records are keyed by their keys
+	keyer       *keyer               // nil: records are keyed by their keys
 	unanswered  bool                 // a commit is on its way
 	ending      *finish              // nil until the last commit
 	rebuild     *supervision.Failure // why the partition is to be rebuilt; nil: it is not
 	stopped     bool
+	halted      bool  // at a gap
+	to          int64 // where it goes on behind the gap
 
 	ev events
 }
@@ -131,7 +133,9 @@ func (p *partition) operate(msg any) {
 	case laneRestart:
 		p.step(&core.Restart{Lane: msg.lane, Force: msg.force})
 	case rebuildNow:
-		p.escalated(supervision.Failure{Err: actors.ErrRestart})
+		p.restart()
+	case halted:
+		p.halt(msg.to)
 	case setPause:
 		if msg.on {
 			p.step(&core.Paused{Reason: msg.reason})
@@ -160,8 +164,28 @@ func (p *partition) start() {
 		p.step(&core.Repositioned{Gen: p.gen, To: p.from.handoff.Next})
 	}
 	if p.from.halted {
-		p.step(&core.Paused{Reason: core.GapStop})
+		p.halt(p.from.handoff.Next)
 	}
+}
+
+// halt stops fetching at a gap, until an operator lets the partition go on at to.
+func (p *partition) halt(to int64) {
+	p.halted, p.to = true, to
+	p.step(&core.Paused{Reason: core.GapStop})
+}
+
+// restart is an operator's. Behind a gap the partition goes on at the start of the
+// log, with what it holds; otherwise it is rebuilt.
+func (p *partition) restart() {
+	if !p.halted {
+		p.escalated(supervision.Failure{Err: actors.ErrRestart})
+		return
+	}
+	p.halted = false
+	p.gen = p.a.gen.Add(1)
+	p.step(&core.Repositioned{Gen: p.gen, To: p.to})
+	p.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.gen, p.to)
+	p.step(&core.Resumed{Reason: core.GapStop})
 }
 
 // step gives an event to the machine and carries its effects out.

@@ -6,20 +6,21 @@ import (
 	"log/slog"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/asynkron/protoactor-go/eventstream"
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 )
 
 // newSystem makes an actor system that logs through ours, warnings and errors alone,
-// and never a message: those hold records.
+// and never a message: those hold records. A message to an actor that has ended is
+// normal here (the result of an old epoch), so nobody listens to the system's own
+// events: its log of them would start a goroutine that outlives the engine.
 func newSystem(logger *zap.Logger) *actor.ActorSystem {
-	return actor.NewActorSystem(
-		actor.WithDeadLetterRequestLogging(false),
-		actor.WithDeadLetterThrottleCount(0),
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-			return slog.New(quiet{zapslog.NewHandler(logger.Core())})
-		}),
-	)
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(quiet{zapslog.NewHandler(logger.Core())})
+	}))
+	system.EventStream = eventstream.NewEventStream()
+	return system
 }
 
 // quiet passes warnings and errors on without their attributes.

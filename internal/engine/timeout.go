@@ -16,15 +16,15 @@ import (
 type callTimer struct {
 	w *worker
 
-	mu    sync.Mutex
-	timer *time.Timer             // guarded by mu; nil before the first call
-	set   bool                    // guarded by mu: the timer will fire
-	call  *handOver               // guarded by mu; nil between calls
-	n     int                     // guarded by mu: the call's record
-	start bool                    // guarded by mu: the call is Start
-	seq   uint64                  // guarded by mu: counts calls, so that a late Heartbeat of another is none
-	until time.Time               // guarded by mu
-	cancel  context.CancelCauseFunc // guarded by mu: ends the call's context
+	mu     sync.Mutex
+	timer  *time.Timer             // guarded by mu; nil before the first call
+	set    bool                    // guarded by mu: the timer will fire
+	call   *handOver               // guarded by mu; nil between calls
+	n      int                     // guarded by mu: the call's record
+	start  bool                    // guarded by mu: the call is Start
+	seq    uint64                  // guarded by mu: counts calls, so that a late Heartbeat of another is none
+	until  time.Time               // guarded by mu
+	cancel context.CancelCauseFunc // guarded by mu: ends the call's context
 }
 
 // begin starts a call's clock and gives it a context of its own.

@@ -114,7 +114,7 @@ func (w *worker) run(exited *handOver) {
 // exited ends a hand-over whose call ended its goroutine.
 func (w *worker) exited(ho *handOver) {
 	if w.starting {
-		w.startFailed(ho, errGoexit)
+		w.startFailed(ho, &panicError{value: errGoexit})
 		return
 	}
 	w.failed(ho, &panicError{value: errGoexit}, ho.attemptOf(ho.done()))
