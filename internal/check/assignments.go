@@ -1,0 +1,119 @@
+package check
+
+import (
+	"sort"
+
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// assignment is the time for which an incarnation has a partition.
+type assignment struct {
+	holding
+	epoch uint64
+	begin uint64
+	end   uint64 // Seq of its end; never: none
+	taken bool   // it ended by a revoke or a loss, not by the end of the runtime
+}
+
+// assignments are those of a history.
+type assignments struct {
+	byEpoch   map[holding]map[uint64]*assignment
+	byHolding map[holding][]*assignment                // ascending by begin
+	byTP      map[observe.TopicPartition][]*assignment // ascending by begin
+	started   map[uint64]*history.Event                // the runtime's Started, by the Seq of the journal's Enter
+}
+
+// call is a call of a behavior as both the runtime and the journal know it.
+type call struct {
+	lane
+	offset  int64
+	attempt int
+}
+
+func callOf(e *history.Event) call { return call{laneOf(e), e.Offset, e.Attempt} }
+
+func assignmentsOf(events []history.Event) *assignments {
+	as := &assignments{
+		map[holding]map[uint64]*assignment{},
+		map[holding][]*assignment{},
+		map[observe.TopicPartition][]*assignment{},
+		map[uint64]*history.Event{},
+	}
+	passed := map[call]*history.Event{} // the last Started that no Enter has followed yet
+	for i := range events {
+		switch e := &events[i]; e.Kind {
+		case history.Assigned:
+			as.begin(e)
+		case history.RevokeEnded, history.Lost:
+			as.end(as.known(e), e.Seq, true)
+		case history.ShutdownEnded:
+			as.endAll(e)
+		case history.Started:
+			passed[callOf(e)] = e
+		case history.Enter:
+			if s := passed[callOf(e)]; s != nil {
+				as.started[e.Seq] = s
+				delete(passed, callOf(e))
+			}
+		default:
+		}
+	}
+	return as
+}
+
+// known is the assignment that e is about, also one whose begin is not in the history.
+func (as *assignments) known(e *history.Event) *assignment {
+	h := holdingOf(e)
+	if as.byEpoch[h] == nil {
+		as.byEpoch[h] = map[uint64]*assignment{}
+	}
+	if as.byEpoch[h][e.Epoch] == nil {
+		as.byEpoch[h][e.Epoch] = &assignment{holding: h, epoch: e.Epoch, end: never}
+	}
+	return as.byEpoch[h][e.Epoch]
+}
+
+func (as *assignments) begin(e *history.Event) {
+	a := as.known(e)
+	if a.begin != 0 {
+		return // again, after a rebuild of the client
+	}
+	a.begin = e.Seq
+	as.byHolding[a.holding] = append(as.byHolding[a.holding], a)
+	as.byTP[a.tp] = append(as.byTP[a.tp], a)
+}
+
+func (*assignments) end(a *assignment, seq uint64, taken bool) {
+	if a.end == never {
+		a.end, a.taken = seq, taken
+	}
+}
+
+func (as *assignments) endAll(e *history.Event) {
+	for h, epochs := range as.byEpoch {
+		if h.incarnation == e.Incarnation {
+			for _, a := range epochs {
+				as.end(a, e.Seq, false)
+			}
+		}
+	}
+}
+
+// of is the assignment that a call belongs to, and the Seq at which it passed the fence.
+// By the time a behavior writes that it was entered the fence may be up already, so the
+// runtime's Started counts; without one the journal's own time does.
+func (as *assignments) of(enter *history.Event) (*assignment, uint64) {
+	if s := as.started[enter.Seq]; s != nil {
+		return as.known(s), s.Seq
+	}
+	return latest(as.byHolding[holdingOf(enter)], enter.Seq), enter.Seq
+}
+
+// latest is the last that began before seq; nil: none.
+func latest(list []*assignment, seq uint64) *assignment {
+	if i := sort.Search(len(list), func(i int) bool { return list[i].begin >= seq }); i > 0 {
+		return list[i-1]
+	}
+	return nil
+}

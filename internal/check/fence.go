@@ -1,0 +1,95 @@
+package check
+
+import (
+	"github.com/troupe-go/troupe/internal/history"
+)
+
+// Fence judges S7: when a revoke or a loss has ended, and when the runtime has, nothing
+// of that epoch begins or commits. A call begins where the runtime says that it passed
+// the fence, if the journal bears out that it was entered; one that the runtime is silent
+// about begins where the journal says. What the broker takes later is excused if it was
+// sent before and not answered yet. Compared are the calls and commits of assignments that
+// were revoked or lost.
+func Fence(events []history.Event) Verdict {
+	f := &fence{Verdict{Check: S7}, assignmentsOf(events)}
+	journaled := map[string]bool{}
+	for i := range events {
+		if e := &events[i]; e.Kind == history.Enter {
+			journaled[e.Incarnation] = true
+			a, at := f.as.of(e)
+			f.judge(a, e, at)
+		}
+	}
+	for i := range events {
+		if e := &events[i]; e.Kind == history.Started && !journaled[e.Incarnation] {
+			f.judge(f.as.known(e), e, e.Seq)
+		}
+	}
+	commits := commitsOf(events)
+	for _, c := range commits {
+		f.judge(f.as.known(c.sent), c.sent, c.sent.Seq)
+	}
+	f.wire(events, commits)
+	return f.verdict
+}
+
+type fence struct {
+	verdict Verdict
+	as      *assignments
+}
+
+// judge looks at what began at seq under an assignment.
+func (f *fence) judge(a *assignment, e *history.Event, seq uint64) {
+	if a == nil {
+		return
+	}
+	if a.taken {
+		f.verdict.Compared++
+	}
+	if seq > a.end {
+		f.verdict.add([]uint64{a.end, e.Seq}, "%s: %s epoch %d: %s of offset %d after its end", e.Incarnation, e.TP(), a.epoch, e.Kind, e.Offset)
+	}
+}
+
+// wire looks at commits that the broker took from a member whose assignment had ended.
+func (f *fence) wire(events []history.Event, commits []commit) {
+	type line struct {
+		incarnation string
+		place
+	}
+	sent := map[line][]commit{}
+	for _, c := range commits {
+		l := line{c.sent.Incarnation, placeOf(c.sent)}
+		sent[l] = append(sent[l], c)
+	}
+	incarnations := map[string]string{} // by member
+	for i := range events {
+		e := &events[i]
+		if e.Kind == history.MemberIs {
+			incarnations[e.Member] = e.Incarnation
+		}
+		incarnation, known := incarnations[e.Member]
+		if e.Kind != history.CommitOnWire || e.Result != history.ResultOK || !known {
+			continue
+		}
+		a := latest(f.as.byHolding[holding{incarnation, e.TP()}], e.Seq)
+		if a == nil || e.Seq < a.end {
+			continue
+		}
+		f.verdict.Compared++
+		if !unanswered(sent[line{incarnation, placeOf(e)}], a.end) {
+			f.verdict.add([]uint64{a.end, e.Seq}, "%s: %s epoch %d: the broker took a commit of %d after its end", incarnation, e.TP(), a.epoch, e.Offset)
+		}
+	}
+}
+
+// unanswered reports whether one of commits was sent before seq and its outcome unknown
+// by then.
+func unanswered(commits []commit, seq uint64) bool {
+	for _, c := range commits {
+		if c.sent.Seq < seq && (c.answered > seq || c.result == history.ResultUnknown) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,129 @@
+package check
+
+import (
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// Committed judges S3: what is committed never falls, both in what a poller reads and in
+// what the broker accepts on the wire. A fall is excused when an admin set that offset,
+// or to the line of a commit of unknown outcome that was outstanding. Besides, within an
+// epoch no commit is below one that was sent before; that counts as nothing compared.
+func Committed(events []history.Event) Verdict {
+	v := Verdict{Check: S3}
+	commits := commitsOf(events)
+	late := outstandings(commits)
+	polled, wire := newRegister(&v, late), newRegister(&v, late)
+	for i := range events {
+		switch e := &events[i]; {
+		case e.Kind == history.Reset:
+			polled.reset(e)
+			wire.reset(e)
+		case e.Kind == history.CommittedObserved:
+			polled.observe(e)
+		case e.Kind == history.CommitOnWire && e.Result == history.ResultOK:
+			wire.observe(e)
+		default:
+		}
+	}
+	type term struct {
+		holding
+		epoch uint64
+	}
+	last := map[term]*history.Event{}
+	for _, c := range commits {
+		t := term{holdingOf(c.sent), c.sent.Epoch}
+		if before := last[t]; before != nil && c.sent.Offset < before.Offset {
+			v.add([]uint64{before.Seq, c.sent.Seq}, "%s: %s epoch %d: commit of %d sent after one of %d",
+				t.incarnation, t.tp, t.epoch, c.sent.Offset, before.Offset)
+			continue
+		}
+		last[t] = c.sent
+	}
+	return v
+}
+
+// register follows committed offsets through one window on the broker.
+type register struct {
+	verdict *Verdict
+	late    map[place][]outstanding
+	last    map[observe.TopicPartition]*history.Event
+	resets  map[observe.TopicPartition][]int64 // set by an admin and not seen yet
+}
+
+func newRegister(v *Verdict, late map[place][]outstanding) *register {
+	return &register{v, late, map[observe.TopicPartition]*history.Event{}, map[observe.TopicPartition][]int64{}}
+}
+
+func (r *register) reset(e *history.Event) { r.resets[e.TP()] = append(r.resets[e.TP()], e.Offset) }
+
+func (r *register) observe(e *history.Event) {
+	before := r.last[e.TP()]
+	r.last[e.TP()] = e
+	if before == nil {
+		return
+	}
+	r.verdict.Compared++
+	if e.Offset >= before.Offset || r.isReset(e) || r.isLate(before, e) {
+		return
+	}
+	r.verdict.add([]uint64{before.Seq, e.Seq}, "%s: the committed offset fell from %d to %d", e.TP(), before.Offset, e.Offset)
+}
+
+// isReset reports whether an admin explains a fall; each does so once.
+func (r *register) isReset(e *history.Event) bool {
+	resets := r.resets[e.TP()]
+	for i, offset := range resets {
+		if e.Offset >= offset {
+			r.resets[e.TP()] = append(resets[:i:i], resets[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// isLate reports whether a commit of unknown outcome explains a fall: it was outstanding
+// at some time between the two observations.
+func (r *register) isLate(before, e *history.Event) bool {
+	for _, o := range r.late[placeOf(e)] {
+		if o.from < e.Seq && o.to > before.Seq {
+			return true
+		}
+	}
+	return false
+}
+
+// Owner judges S4: an accepted commit was issued within an assignment of its sender that
+// no other one followed. Where the wire was watched, the member that sent it is the one
+// that the group says has the partition.
+func Owner(events []history.Event) Verdict {
+	v := Verdict{Check: S4}
+	as := assignmentsOf(events)
+	for _, c := range commitsOf(events) {
+		if c.result != history.ResultOK {
+			continue
+		}
+		v.Compared++
+		e := c.sent
+		own := as.byEpoch[holdingOf(e)][e.Epoch]
+		newest := latest(as.byTP[e.TP()], e.Seq)
+		switch {
+		case own == nil || own.begin == 0 || e.Seq < own.begin || e.Seq > own.end:
+			v.add([]uint64{e.Seq}, "%s: commit of %d by %s, epoch %d, outside of its assignment", e.TP(), e.Offset, e.Incarnation, e.Epoch)
+		case newest != own:
+			v.add([]uint64{e.Seq, newest.begin}, "%s: commit of %d by %s, epoch %d, when %s, epoch %d, had it",
+				e.TP(), e.Offset, e.Incarnation, e.Epoch, newest.incarnation, newest.epoch)
+		}
+	}
+	for i := range events {
+		e := &events[i]
+		if e.Kind != history.CommitOnWire || e.Result != history.ResultOK || e.Owner == "" {
+			continue
+		}
+		v.Compared++
+		if e.Member != e.Owner {
+			v.add([]uint64{e.Seq}, "%s: the broker took a commit of %d from member %q, but %q is the owner", e.TP(), e.Offset, e.Member, e.Owner)
+		}
+	}
+	return v
+}

@@ -1,0 +1,124 @@
+package history
+
+import (
+	"time"
+
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// Producer is what is known of the records that were sent.
+type Producer struct{ history *History }
+
+// NewProducer makes one. It may be shared.
+func NewProducer(h *History) *Producer { return &Producer{h} }
+
+// Attempted is a record that was sent.
+type Attempted struct {
+	history *History
+	sent    Event
+}
+
+// Sent is written before a record is produced. The id is the producer's name for it.
+func (p *Producer) Sent(topic, id string, key []byte) *Attempted {
+	ev := Event{Kind: Sent, Topic: topic, ID: id, Key: key}
+	ev.Seq = p.history.Append(ev)
+	return &Attempted{p.history, ev}
+}
+
+// Acked is written when the broker has it; in a transaction, when that is committed.
+func (a *Attempted) Acked(partition int32, offset int64) {
+	ev := a.answer(Acked)
+	ev.Partition, ev.Offset = partition, offset
+	a.history.Append(ev)
+}
+
+// Failed is written when the broker certainly does not have it, or its transaction was
+// aborted.
+func (a *Attempted) Failed(err error) { a.ended(Failed, err) }
+
+// Unknown is written when no answer came.
+func (a *Attempted) Unknown(err error) { a.ended(Unknown, err) }
+
+func (a *Attempted) ended(kind Kind, err error) {
+	ev := a.answer(kind)
+	ev.Text = text(err)
+	a.history.Append(ev)
+}
+
+func (a *Attempted) answer(kind Kind) Event {
+	ev := a.sent
+	ev.Kind, ev.Ref, ev.Wall = kind, ev.Seq, 0
+	return ev
+}
+
+// Observer is what separate clients read from the brokers, and what the test itself did.
+type Observer struct{ history *History }
+
+// NewObserver makes one. It may be shared.
+func NewObserver(h *History) *Observer { return &Observer{h} }
+
+// Committed is written when a poller of committed offsets has read one; -1: nothing is
+// committed.
+func (o *Observer) Committed(tp observe.TopicPartition, offset int64) {
+	o.history.Append(Event{Kind: CommittedObserved, Offset: offset}.at(tp))
+}
+
+// WireCommit is a commit that was seen between a client and the broker.
+type WireCommit struct {
+	TP     observe.TopicPartition
+	Next   int64
+	Member string // that sent it
+	Owner  string // that the group says has the partition; empty: not known
+	Answer observe.Outcome
+}
+
+// CommitOnWire is written when the broker takes or refuses a commit, before it answers.
+func (o *Observer) CommitOnWire(c WireCommit) {
+	o.history.Append(Event{
+		Kind: CommitOnWire, Offset: c.Next, Member: c.Member, Owner: c.Owner, Result: c.Answer.String(),
+	}.at(c.TP))
+}
+
+// DeadLetter is written when dest was read back and holds a copy of a record. written is
+// the copy's timestamp.
+func (o *Observer) DeadLetter(dest string, source observe.TopicPartition, offset int64, written time.Time) {
+	o.history.Append(Event{Kind: DeadLetterObserved, Dest: dest, Offset: offset, Due: nanos(written)}.at(source))
+}
+
+// Log is written when the bounds of a log were read: it is [start, end).
+func (o *Observer) Log(tp observe.TopicPartition, start, end int64) {
+	o.history.Append(Event{Kind: LogObserved, Offset: start, To: end}.at(tp))
+}
+
+// Record is written for each record that the final read of an input finds.
+func (o *Observer) Record(tp observe.TopicPartition, offset int64, key []byte) {
+	o.history.Append(Event{Kind: RecordObserved, Offset: offset, Key: key}.at(tp))
+}
+
+// GroupStart is written when the group is to begin a partition behind its log's start, as
+// with runtime.Latest. What lies before is not its business.
+func (o *Observer) GroupStart(tp observe.TopicPartition, offset int64) {
+	o.history.Append(Event{Kind: GroupStart, Offset: offset}.at(tp))
+}
+
+// Removed is written when the test removed records, by compaction say: [from, to).
+func (o *Observer) Removed(tp observe.TopicPartition, from, to int64) {
+	o.history.Append(Event{Kind: Removed, Offset: from, To: to}.at(tp))
+}
+
+// Reset is written before the test sets a committed offset itself. It excuses the fall of
+// that offset, and no record: for those see GroupStart and Removed.
+func (o *Observer) Reset(tp observe.TopicPartition, offset int64) {
+	o.history.Append(Event{Kind: Reset, Offset: offset}.at(tp))
+}
+
+// MemberIs is written when an incarnation's member id is known.
+func (o *Observer) MemberIs(incarnation, member string) {
+	o.history.Append(Event{Kind: MemberIs, Incarnation: incarnation, Member: member})
+}
+
+// Disturbance is written when the test makes an incarnation forget what it knows of a
+// partition within an assignment, as by a panic of its supervisor.
+func (o *Observer) Disturbance(incarnation string, tp observe.TopicPartition, what string) {
+	o.history.Append(Event{Kind: Disturbance, Incarnation: incarnation, Text: what}.at(tp))
+}
