@@ -75,7 +75,7 @@ func TestFailureRerunsOnlyItsOwnLaneFromTheFailingRecord(t *testing.T) {
 		keys := laneKeys(3)
 		r.assign(0)
 		r.fetch(0, keys, upTo(9)...)
-		time.Sleep(commitEvery)
+		time.Sleep(2 * commitEvery) // the backoff is as long as the commit interval
 		synctest.Wait()
 		r.wantCommitted(0, 9)
 		seen := j.lines()

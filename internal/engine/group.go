@@ -116,7 +116,13 @@ func (g *group) Receive(ctx actor.Context) {
 // that ran out while the process was frozen is noticed by the group; lanes look for
 // themselves.
 func (g *group) schedule() {
-	g.ticker = time.AfterFunc(g.e.opts.CommitInterval, func() { g.e.root.Send(g.e.group, groupTick{}) })
+	g.ticker = time.AfterFunc(g.e.opts.CommitInterval, g.later(groupTick{}))
+}
+
+// later is what a timer does to send the group a message.
+func (g *group) later(msg any) func() {
+	root, self := g.e.root, g.ctx.Self()
+	return func() { root.Send(self, msg) }
 }
 
 func (g *group) tick() {
@@ -185,7 +191,7 @@ func (g *group) forward(msg toPartition) {
 func (g *group) watchLease() {
 	left := max(g.e.lease.left(), 0) + time.Millisecond
 	if g.leaseEnd == nil {
-		g.leaseEnd = time.AfterFunc(left, func() { g.e.root.Send(g.e.group, leaseOver{}) })
+		g.leaseEnd = time.AfterFunc(left, g.later(leaseOver{}))
 		return
 	}
 	g.leaseEnd.Reset(left)
@@ -235,7 +241,7 @@ func (g *group) escalated(msg *escalation) {
 	}
 	p.from = beginning{handoff: msg.handoff, gen: p.a.gen.Add(1)}
 	g.e.opts.Client.Pause(p.a.tp)
-	p.wait = time.AfterFunc(backoff, func() { g.e.root.Send(g.e.group, resume{p}) })
+	p.wait = time.AfterFunc(backoff, g.later(resume{p}))
 }
 
 func isAsked(f supervision.Failure) bool { return f.Err == actors.ErrRestart } //nolint:errorlint // the operator's is not wrapped
