@@ -74,18 +74,28 @@ type Assignment struct {
 	TP        observe.TopicPartition
 	Epoch     observe.Epoch
 	Committed int64 // -1: the group had committed nothing
-	Start     int64 // what is fetched first, committed by now
+	Start     int64 // what is fetched first; where nothing was committed it is by now
 	LogStart  int64
 	LogEnd    int64 // under read_committed the last stable offset
 	Gap       *Gap  // nil: none
 }
 
-// Gap is a run of offsets that were deleted before their turn. With Stopped the
+// Gap is a run of offsets [From, To) that cannot be delivered. With Stopped the
 // partition is not fetched until Seek.
+//
+// Records that were deleted before their turn are a Gap with To at the log start; Err
+// is nil, and Topic.GapGoOn decides whether it stops. The other kinds always stop:
+//
+//   - ErrTruncated, Possible: the log ends at To, below the position From (To < From).
+//     Records may have been lost, and others written at their offsets. Seek(To) goes on
+//     there, Seek to the log start begins again.
+//   - ErrBatchTooLarge, Possible: the batch [From, To) decompresses beyond
+//     Options.MaxDecompressedBatch. Seek(To) skips it.
 type Gap struct {
 	From, To int64
-	Possible bool // the committed offset was unknown to the log; records may be missing
+	Possible bool // it is not known whether records are missing
 	Stopped  bool
+	Err      error // nil: the records were deleted
 }
 
 // Batch is what one poll brought for a partition. It belongs to its receiver.
@@ -102,7 +112,8 @@ type Batch struct {
 // but for Fetched, which comes from the poll goroutine. No Fetched of an epoch
 // begins after Revoked or Lost of that epoch was called, and none runs meanwhile.
 type Handler interface {
-	// Assigned begins partitions. It does not block.
+	// Assigned begins partitions. It does not block. The first assignment after a join
+	// is told even when it is empty.
 	Assigned(as []Assignment)
 
 	// Fetched hands a poll's records over. It does not block.

@@ -1,0 +1,140 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+var _ Committer = (*Client)(nil)
+
+// Commit stores commit lines by a raw request with the group's member id and generation
+// of this moment, also while a join is pending. It returns within the commit timeout
+// or ctx, with a result for each offset, in order, and tries nothing again that the
+// broker refused.
+//
+// A Result is Refused only where the broker certainly did not store it: it said so, or
+// the request never left. Fenced is set when the group does not know this member, or
+// knows it by another id than the one that the partitions were assigned to.
+// ILLEGAL_GENERATION during a join of this member is a plain refusal: the group has
+// moved on with it, and it has not heard yet.
+func (c *Client) Commit(ctx context.Context, offsets []Offset) []Result {
+	m := c.member()
+	if m == nil {
+		return all(offsets, Result{Outcome: observe.Refused, Err: errNotJoined})
+	}
+	m.mu.Lock()
+	over, want := m.over, m.id
+	m.mu.Unlock()
+	if over {
+		return all(offsets, Result{Outcome: observe.Refused, Err: errNotJoined})
+	}
+	if id, _ := m.cl.GroupMetadata(); want == "" || id != want {
+		return all(offsets, Result{Outcome: observe.Refused, Err: errExpelled, Fenced: true})
+	}
+	return m.commit(ctx, offsets)
+}
+
+func all(offsets []Offset, r Result) []Result {
+	results := make([]Result, len(offsets))
+	for i := range results {
+		results[i] = r
+	}
+	return results
+}
+
+// commit sends one request.
+func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
+	ctx, cancel := context.WithTimeout(ctx, m.c.opts.CommitTimeout)
+	defer cancel()
+	id, generation := m.cl.GroupMetadata()
+	req := m.commitRequest(id, generation, offsets)
+	before, moving := m.lease.commits.Load(), m.lease.rebalancing()
+	resp, err := req.RequestWith(ctx, m.cl)
+	sent := m.lease.commits.Load() - before
+	if err != nil {
+		r := Result{Outcome: observe.Unknown, Err: typed(err)}
+		if sent == 0 {
+			r.Outcome = observe.Refused
+		}
+		return all(offsets, r)
+	}
+	id2, generation2 := m.cl.GroupMetadata()
+	moving = moving || m.lease.rebalancing() || generation2 != generation
+	codes := map[observe.TopicPartition]int16{}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			codes[observe.TopicPartition{Topic: m.topicName(t.Topic, t.TopicID), Partition: p.Partition}] = p.ErrorCode
+		}
+	}
+	results := make([]Result, len(offsets))
+	for i, o := range offsets {
+		code, ok := codes[o.TP]
+		if !ok {
+			results[i] = Result{Outcome: observe.Unknown, Err: errNoAnswer}
+			continue
+		}
+		results[i] = outcome(kerr.ErrorForCode(code), sent > 1, moving && id == id2)
+		if errors.Is(results[i].Err, ErrFencedInstance) {
+			m.end(results[i].Err, true)
+		}
+	}
+	return results
+}
+
+// outcome reads the answer for one partition. again tells that kgo sent the request more
+// than once: then a refusal says nothing of the earlier ones. moving tells that this
+// member is in the middle of a rebalance.
+func outcome(err error, again, moving bool) Result {
+	if err == nil {
+		return Result{Outcome: observe.OK}
+	}
+	r := Result{Outcome: observe.Unknown, Err: typed(err)}
+	switch {
+	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID),
+		errors.Is(err, kerr.IllegalGeneration) && !moving:
+		r.Outcome, r.Fenced = observe.Refused, true
+	case errors.Is(err, kerr.IllegalGeneration),
+		errors.Is(err, kerr.RebalanceInProgress),
+		errors.Is(err, kerr.CoordinatorLoadInProgress),
+		errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.TopicAuthorizationFailed),
+		errors.Is(err, kerr.OffsetMetadataTooLarge), errors.Is(err, kerr.InvalidCommitOffsetSize),
+		errors.Is(err, kerr.InvalidGroupID), errors.Is(err, kerr.GroupIDNotFound),
+		errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID),
+		errors.Is(err, kerr.UnsupportedVersion), errors.Is(err, kerr.InvalidRequest):
+		r.Outcome = observe.Refused
+	}
+	// The others, NOT_COORDINATOR and COORDINATOR_NOT_AVAILABLE among them, also come
+	// when the offset was appended and its replication failed or was not awaited.
+	if again && r.Outcome == observe.Refused {
+		r.Outcome = observe.Unknown
+	}
+	return r
+}
+
+func (m *member) commitRequest(id string, generation int32, offsets []Offset) *kmsg.OffsetCommitRequest {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.MemberID, req.Generation = m.c.opts.Group, id, generation
+	if m.c.opts.InstanceID != "" {
+		req.InstanceID = &m.c.opts.InstanceID
+	}
+	at := map[string]int{}
+	for _, o := range offsets {
+		i, ok := at[o.TP.Topic]
+		if !ok {
+			i = len(req.Topics)
+			at[o.TP.Topic] = i
+			t := kmsg.NewOffsetCommitRequestTopic()
+			t.Topic, t.TopicID = o.TP.Topic, m.topicID(o.TP.Topic)
+			req.Topics = append(req.Topics, t)
+		}
+		p := kmsg.NewOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset = o.TP.Partition, o.Next
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
+	}
+	return req
+}

@@ -1,0 +1,129 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	// unknownTries is how often in a row a topic has to be unknown: brokers hear of a
+	// new one one after the other.
+	unknownTries = 3
+	// describeFor bounds one try.
+	describeFor = 10 * time.Second
+
+	mayRead  = 1 << int(kmsg.ACLOperationRead)
+	mayWrite = 1 << int(kmsg.ACLOperationWrite)
+)
+
+// Describe checks that the input topics and the dead letter topics exist, and that this
+// client may read the former and write the latter, as far as the brokers tell.
+//
+// It returns a *TopicError for each topic with a problem, joined, or ErrAuthentication
+// when a broker refuses the client. While none can be reached it goes on trying, with a
+// warning every 30 s, until ctx ends.
+func (c *Client) Describe(ctx context.Context) error {
+	opts, err := c.opts.connection()
+	if err != nil {
+		return err
+	}
+	watch := &lease{
+		renew: func(time.Time, time.Duration) {}, answered: func(t time.Time) { c.answered.Store(&t) },
+	}
+	cl, err := kgo.NewClient(append(opts, kgo.WithHooks(watch))...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	unknown := 0
+	for tries := 0; ; tries++ {
+		c.turn()
+		err := c.describe(ctx, cl)
+		var topic *TopicError
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case isAuthentication(err):
+			return typed(err)
+		case errors.Is(err, ErrTopicUnknown):
+			if unknown++; unknown == unknownTries {
+				return err
+			}
+		case errors.As(err, &topic):
+			return err
+		default:
+			unknown = 0
+			c.warn("the topics cannot be described; trying again", err)
+		}
+		if !c.sleep(ctx, backoff(tries)) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// describe asks once.
+func (c *Client) describe(ctx context.Context, cl *kgo.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, describeFor)
+	defer cancel()
+	needs := map[string]int32{}
+	for _, t := range c.opts.Topics {
+		needs[t.Name] |= mayRead
+		if t.DeadLetter != "" {
+			needs[t.DeadLetter] |= mayWrite
+		}
+	}
+	req := kmsg.NewPtrMetadataRequest()
+	req.AllowAutoTopicCreation = false
+	req.IncludeTopicAuthorizedOperations = true
+	for name := range needs {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		if t.Topic == nil {
+			continue
+		}
+		if err := topicProblem(t, needs[*t.Topic]); err != nil {
+			if kerr.IsRetriable(err) && !errors.Is(err, ErrTopicUnknown) {
+				return fmt.Errorf("topic %q: %w", *t.Topic, err)
+			}
+			errs = append(errs, &TopicError{Topic: *t.Topic, Err: err})
+		}
+		delete(needs, *t.Topic)
+	}
+	for name := range needs {
+		return fmt.Errorf("topic %q: %w", name, errNoAnswer)
+	}
+	return errors.Join(errs...)
+}
+
+// topicProblem reads one topic of an answer.
+func topicProblem(t *kmsg.MetadataResponseTopic, needs int32) error {
+	if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+		return typed(err)
+	}
+	const untold = -1 << 31
+	if may := t.AuthorizedOperations; may != untold && may != 0 && may&needs != needs {
+		what := "read"
+		if needs&^may&mayWrite != 0 {
+			what = "write"
+		}
+		return fmt.Errorf("%w: may not %s", ErrTopicUnauthorized, what)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package kafka
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// The requests that keep a member in its group, and the one that is counted.
+const (
+	keyOffsetCommit   = 8
+	keyJoinGroup      = 11
+	keyHeartbeat      = 12
+	keySyncGroup      = 14
+	keyGroupHeartbeat = 68 // KIP-848: kgo does not send it in a classic group
+)
+
+// lease watches the requests of a membership and says until when the group session is
+// known to live. Its methods are kgo's hooks, called by any goroutine.
+//
+// While a join is pending kgo sends no heartbeat and the brokers expect none: the
+// session is good for the rebalance timeout from the join's sending on, and stays so
+// until the sync that follows is answered. Only the first join after an answer counts,
+// since a member that is cut off goes on writing joins that nobody reads.
+type lease struct {
+	session, rebalance time.Duration
+	renew              func(sent time.Time, ttl time.Duration)
+	answered           func(time.Time)
+
+	commits atomic.Int64 // OffsetCommit requests written so far
+
+	mu      sync.Mutex
+	joining bool      // a JoinGroup was written since the last answered heartbeat or sync
+	waits   bool      // no answer came since it was written
+	joined  time.Time // when it was sent
+}
+
+// OnBrokerWrite sees a request leave.
+func (l *lease) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, took time.Duration, err error) {
+	if key == keyOffsetCommit {
+		l.commits.Add(1) // also when it failed: part of it may have left
+	}
+	if key != keyJoinGroup || err != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waits {
+		return
+	}
+	l.joining, l.waits, l.joined = true, true, time.Now().Add(-took)
+	l.renew(l.joined, l.rebalance)
+}
+
+// OnBrokerE2E sees an answer come. It does not know what the answer says.
+func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
+	if e2e.Err() != nil {
+		return
+	}
+	now := time.Now()
+	l.answered(now)
+	sent := now.Add(-e2e.DurationE2E())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch key {
+	case keyJoinGroup:
+		l.waits = false
+		// A join may have outlasted the session; then the pending rule goes on counting.
+		if until := sent.Add(l.session); until.After(now) {
+			l.renew(sent, l.session)
+		}
+	case keyHeartbeat, keySyncGroup, keyGroupHeartbeat:
+		l.joining, l.waits = false, false
+		l.renew(sent, l.session)
+	}
+}
+
+// rebalancing reports whether a join or sync is under way.
+func (l *lease) rebalancing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.joining
+}
+
+var (
+	_ kgo.HookBrokerE2E   = (*lease)(nil)
+	_ kgo.HookBrokerWrite = (*lease)(nil)
+)

@@ -1,0 +1,183 @@
+package kafka
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// member is one kgo client and its membership in the group. Run's goroutine is its poll
+// goroutine; kgo's goroutines call its callbacks, one at a time, and its hooks.
+type member struct {
+	c      *Client
+	cl     *kgo.Client
+	gate   *gate
+	lease  *lease
+	ctx    context.Context //nolint:containedctx // the kgo client's own; ends with end
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // repairs, leavePrevious, and calls of the handler that a callback waits for
+	wake   chan struct{}  // to repairs; capacity 1: one wake-up is as good as many
+	before string         // the member id to take out of the group; empty: none
+	left   string         // set by run: the member id to take out of the group next
+
+	mu    sync.Mutex
+	over  bool // no callback does anything any more
+	cause error
+	final bool
+	id    string // the member id of the assignments held; empty: nothing was assigned
+	told  bool   // the handler has heard of an assignment
+	ids   map[string][16]byte
+	parts map[observe.TopicPartition]*partition
+	asks  []ask
+}
+
+// partition is one that is assigned. member.mu guards it.
+//
+// Invariant: once begun, next is the first offset that was not handed over under gen.
+type partition struct {
+	tp      observe.TopicPartition
+	epoch   observe.Epoch
+	gen     uint32
+	next    int64
+	begun   bool // the handler was told of it
+	paused  bool // Pause asked for it
+	stopped bool // by a gap, until Seek
+	applied bool // kgo does not fetch it
+	tries   int  // repairs since records were last fetched
+	trouble *trouble
+}
+
+// held reports whether the partition must not be fetched.
+func (p *partition) held() bool { return p.paused || p.stopped || p.trouble != nil }
+
+// join makes the next member. before is the one that it replaces.
+func (c *Client) join(before string) (*member, error) {
+	m := &member{
+		c: c, gate: newGate(), wake: make(chan struct{}, 1), before: before,
+		ids: map[string][16]byte{}, parts: map[observe.TopicPartition]*partition{},
+	}
+	m.lease = &lease{
+		session: c.opts.SessionTimeout, rebalance: c.opts.RebalanceTimeout,
+		renew: c.opts.Lease, answered: func(t time.Time) { c.answered.Store(&t) },
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	opts, err := c.opts.connection()
+	if err != nil {
+		m.cancel()
+		return nil, err
+	}
+	opts = append(opts, c.opts.membership()...)
+	opts = append(opts,
+		kgo.WithContext(m.ctx),
+		kgo.WithHooks(m, m.lease),
+		kgo.OnPartitionsAssigned(m.onAssigned),
+		kgo.OnPartitionsRevoked(m.onRevoked),
+		kgo.OnPartitionsLost(m.onLost),
+		kgo.AdjustFetchOffsetsFn(m.adjust),
+	)
+	if _, err := kgo.NewClient(opts...); err != nil {
+		m.cancel()
+		return nil, err
+	}
+	c.mu.Lock()
+	c.cur = m
+	c.mu.Unlock()
+	return m, nil
+}
+
+// OnNewClient is kgo's hook: it comes before any goroutine that could use m.cl.
+func (m *member) OnNewClient(cl *kgo.Client) { m.cl = cl }
+
+// run polls until the member is over, closes it, and returns why, and whether the
+// client cannot go on.
+func (m *member) run(ctx context.Context) (error, bool) { //nolint:revive // the error is a result, not a failure of run
+	defer context.AfterFunc(ctx, func() { m.end(errStopped, false) })()
+	m.wg.Go(m.repairs)
+	if m.before != "" {
+		m.wg.Go(m.leavePrevious)
+	}
+	for m.turn() { //nolint:contextcheck // the member's own ends its polls
+	}
+	m.c.mu.Lock()
+	m.c.cur = nil
+	m.c.mu.Unlock()
+	if m.c.opts.InstanceID == "" {
+		m.left, _ = m.cl.GroupMetadata()
+	}
+	m.cancel()
+	m.cl.Close() // waits for callbacks, which wait for nothing now
+	m.wg.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cause, m.final
+}
+
+// turn seeks, polls and hands over. It reports false when the member is over.
+func (m *member) turn() bool {
+	ctx, ok := m.gate.enter(m.ctx, pollFor)
+	if !ok {
+		return false
+	}
+	defer m.gate.leave()
+	m.c.turn()
+	m.seekAll()
+	m.hand(m.cl.PollFetches(ctx))
+	return true
+}
+
+// end makes the member over: its callbacks do nothing from now on, and run closes it.
+// The first cause counts. It does not block.
+func (m *member) end(cause error, final bool) {
+	m.quiet(cause, final)
+	m.gate.close()
+	m.cancel()
+}
+
+// quiet keeps the handler from hearing anything more, and leaves the client alive.
+func (m *member) quiet(cause error, final bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.over {
+		return
+	}
+	m.over, m.cause, m.final = true, cause, final
+	clear(m.parts)
+	m.asks = nil
+}
+
+// holds reports whether partitions were assigned and not lost.
+func (m *member) holds() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.id != "" && !m.over
+}
+
+// tell calls f, one of the handler's methods, unless the member is over.
+func (m *member) tell(f func()) {
+	m.c.calling <- struct{}{}
+	defer func() { <-m.c.calling }()
+	m.mu.Lock()
+	over := m.over
+	m.mu.Unlock()
+	if !over {
+		f()
+	}
+}
+
+// sync makes kgo fetch p or not. The caller holds m.mu.
+func (m *member) sync(p *partition) {
+	if p.held() == p.applied {
+		return
+	}
+	p.applied = p.held()
+	tp := map[string][]int32{p.tp.Topic: {p.tp.Partition}}
+	if p.applied {
+		m.cl.PauseFetchPartitions(tp)
+	} else {
+		m.cl.ResumeFetchPartitions(tp)
+	}
+}

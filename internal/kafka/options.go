@@ -1,0 +1,96 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// heartbeats are sent this often at most; a third of the session timeout when that is
+// less.
+const maxHeartbeat = 3 * time.Second
+
+// connection is how every kgo client of ours reaches the brokers: our defaults, the
+// user's options, and then what is not theirs to change.
+func (o *Options) connection() ([]kgo.Opt, error) {
+	opts := []kgo.Opt{
+		kgo.ClientID("troupe"),
+		kgo.WithLogger(logger{o.Logger}),
+		kgo.AlwaysRetryEOF(),
+		kgo.DisableClientMetrics(),
+	}
+	opts = append(opts, o.Extra...)
+	opts = append(opts, kgo.SeedBrokers(o.Brokers...))
+	if o.TLS != nil {
+		opts = append(opts, kgo.DialTLSConfig(o.TLS.Clone()))
+	}
+	if o.SASL != nil {
+		mechanism, err := o.SASL.mechanism()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.SASL(mechanism))
+	}
+	return opts, nil
+}
+
+// membership is what makes a kgo client a member of the group.
+func (o *Options) membership() []kgo.Opt {
+	isolation := kgo.ReadCommitted()
+	if o.ReadUncommitted {
+		isolation = kgo.ReadUncommitted()
+	}
+	topics := make([]string, len(o.Topics))
+	for i := range o.Topics {
+		topics[i] = o.Topics[i].Name
+	}
+	opts := []kgo.Opt{
+		kgo.ConsumerGroup(o.Group),
+		kgo.ConsumeTopics(topics...),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.DisableAutoCommit(),
+		kgo.ConsumeStartOffset(kgo.NoResetOffset()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // nothing resets by itself (A6)
+		kgo.KeepControlRecords(),                    // the commit line passes them (A8)
+		kgo.FetchIsolationLevel(isolation),
+		kgo.MaxDecompressBatchBytes(int(o.MaxDecompressedBatch)),
+		kgo.SessionTimeout(o.SessionTimeout),
+		kgo.RebalanceTimeout(o.RebalanceTimeout),
+		kgo.HeartbeatInterval(min(maxHeartbeat, o.SessionTimeout/3)),
+		kgo.RecordPartitioner(bySource{kgo.StickyKeyPartitioner(nil)}),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+	}
+	if o.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(o.InstanceID))
+	}
+	return opts
+}
+
+// mechanism asks for the password once per session, so that it can be rotated.
+func (s *SASL) mechanism() (sasl.Mechanism, error) {
+	username, password := s.Username, s.Password
+	credentials := func(context.Context) (scram.Auth, error) {
+		pass, err := password()
+		if err != nil {
+			return scram.Auth{}, fmt.Errorf("sasl password: %w", err)
+		}
+		return scram.Auth{User: username, Pass: pass}, nil
+	}
+	switch s.Mechanism {
+	case "PLAIN":
+		return plain.Plain(func(ctx context.Context) (plain.Auth, error) {
+			auth, err := credentials(ctx)
+			return plain.Auth{User: auth.User, Pass: auth.Pass}, err
+		}), nil
+	case "SCRAM-SHA-256":
+		return scram.Sha256(credentials), nil
+	case "SCRAM-SHA-512":
+		return scram.Sha512(credentials), nil
+	}
+	return nil, fmt.Errorf("sasl: mechanism %q: want PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", s.Mechanism)
+}

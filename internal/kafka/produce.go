@@ -1,0 +1,64 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-go/troupe/actors"
+)
+
+// bySource sends records with a key where the key's hash says, as Kafka's own clients
+// do, and those without one where their source partition says.
+type bySource struct{ keyed kgo.Partitioner }
+
+// ForTopic makes the partitioner of one topic.
+func (b bySource) ForTopic(topic string) kgo.TopicPartitioner {
+	return bySourceTopic{b.keyed.ForTopic(topic)}
+}
+
+type bySourceTopic struct{ keyed kgo.TopicPartitioner }
+
+// RequiresConsistency is true: a record waits for its partition's leader.
+func (bySourceTopic) RequiresConsistency(*kgo.Record) bool { return true }
+
+// Partition chooses among n. Produce has put the source partition in r.
+func (b bySourceTopic) Partition(r *kgo.Record, n int) int {
+	if r.Key == nil {
+		return int(r.Partition) % n
+	}
+	return b.keyed.Partition(r, n)
+}
+
+// Produce sends f with the present time as its timestamp, and calls done once, on
+// another goroutine, with the broker's acknowledgment or why there is none. All in-sync
+// replicas have it then. An error may still have left a copy.
+//
+// Errors: ErrTooLarge, ErrTopicUnknown, ErrTopicUnauthorized, ctx's, one when the
+// client is not connected or is being rebuilt, and whatever else the broker says.
+func (c *Client) Produce(ctx context.Context, f *Forward, done func(error)) {
+	m := c.member()
+	if m == nil {
+		go done(errNotJoined) // ends with done
+		return
+	}
+	r := &kgo.Record{
+		Topic: f.Topic, Partition: f.Partition,
+		Key: f.Record.Key, Value: f.Record.Value, Headers: headers(f.Record.Headers, f.Headers),
+	}
+	m.cl.TryProduce(ctx, r, func(_ *kgo.Record, err error) { done(typed(err)) })
+}
+
+func headers(own, added []actors.Header) []kgo.RecordHeader {
+	if len(own)+len(added) == 0 {
+		return nil
+	}
+	out := make([]kgo.RecordHeader, 0, len(own)+len(added))
+	for _, h := range own {
+		out = append(out, kgo.RecordHeader(h))
+	}
+	for _, h := range added {
+		out = append(out, kgo.RecordHeader(h))
+	}
+	return out
+}

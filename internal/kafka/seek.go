@@ -1,0 +1,111 @@
+package kafka
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// seekAgain is when a seek that kgo did not take is tried again: it takes none until
+// the partition's first offset is set, moments after Handler.Assigned.
+const seekAgain = 50 * time.Millisecond
+
+// ask is a new position for a partition.
+type ask struct {
+	tp      observe.TopicPartition
+	epoch   observe.Epoch
+	gen     uint32
+	offset  int64
+	repairs *trouble // what it ends; nil: Seek asked, which ends any
+}
+
+// Pause stops fetching tp, until Resume or the end of its assignment. What kgo has
+// fetched and not polled is fetched again after Resume. It does not block, and does
+// nothing for a partition that is not assigned.
+func (c *Client) Pause(tp observe.TopicPartition) { c.setPaused(tp, true) }
+
+// Resume fetches tp again, unless a gap stopped it. It does not block.
+func (c *Client) Resume(tp observe.TopicPartition) { c.setPaused(tp, false) }
+
+func (c *Client) setPaused(tp observe.TopicPartition, paused bool) {
+	m := c.member()
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.parts[tp]; p != nil {
+		p.paused = paused
+		m.sync(p)
+	}
+}
+
+// Seek goes on at offset: batches of tp that are fetched from there carry gen. It also
+// sets going again what a gap stopped or kgo dropped. It does not block: it is done
+// between two polls, so that no Batch of an older generation follows one of gen.
+// Nothing happens when epoch is not tp's assignment any more. A partition that is paused
+// stays so.
+func (c *Client) Seek(tp observe.TopicPartition, epoch observe.Epoch, gen uint32, offset int64) {
+	if m := c.member(); m != nil {
+		m.ask(ask{tp: tp, epoch: epoch, gen: gen, offset: offset})
+	}
+}
+
+func (m *member) ask(a ask) {
+	m.mu.Lock()
+	if !m.over {
+		m.asks = append(m.asks, a)
+	}
+	m.mu.Unlock()
+	m.gate.nudge()
+}
+
+// reposition runs on the poll goroutine.
+func (m *member) reposition(a ask) {
+	m.mu.Lock()
+	p := m.parts[a.tp]
+	if p == nil || p.epoch != a.epoch || a.gen < p.gen || !p.begun || (a.repairs != nil && p.trouble != a.repairs) {
+		m.mu.Unlock()
+		return
+	}
+	moved := p.next != a.offset
+	m.mu.Unlock()
+	if !m.set(a.tp, a.offset, moved) {
+		time.AfterFunc(seekAgain, func() { m.ask(a) })
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.parts[a.tp] != p {
+		return
+	}
+	p.gen, p.next, p.trouble = a.gen, a.offset, nil
+	if a.repairs == nil {
+		p.stopped = false
+	}
+	m.sync(p)
+}
+
+// set moves kgo's cursor, and reports whether kgo took it. kgo ignores an offset that it
+// thinks it has, even for a partition that it has dropped: then it is moved away first.
+func (m *member) set(tp observe.TopicPartition, offset int64, moved bool) bool {
+	to := func(offset int64) {
+		m.cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{tp.Topic: {tp.Partition: {Epoch: -1, Offset: offset}}})
+	}
+	if !moved {
+		m.cl.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+		to(offset + 1)
+	}
+	to(offset)
+	if !moved {
+		m.mu.Lock()
+		if p := m.parts[tp]; p != nil && !p.applied {
+			m.cl.ResumeFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+		}
+		m.mu.Unlock()
+	}
+	got, ok := m.cl.CommittedOffsets()[tp.Topic][tp.Partition]
+	return ok && got.Offset == offset
+}
