@@ -4,8 +4,7 @@ package core
 //
 // Invariant: acked <= the line; next is only set while unanswered.
 type commit struct {
-	acked Offset // the highest line that was acknowledged
-	again bool   // a commit was refused or is unknown since
+	acked Offset // the highest line that was acknowledged; below the line, if none is known to be
 	seq   uint64 // of the last one
 	next  Offset // of the one that is unanswered
 	open  bool   // one is unanswered
@@ -13,13 +12,12 @@ type commit struct {
 	effect Commit
 }
 
-// tick commits the line when it is news, or may be: the outcome of a commit may be
-// unknown, and the broker may apply it late, so the line is sent until one is
-// acknowledged.
+// tick commits the line until it is acknowledged: a commit that was refused, or whose
+// outcome is unknown, leaves acked as it was.
 func (m *Machine) tick(out []Effect) []Effect {
 	m.offsets.advance()
 	c, line := &m.commit, m.offsets.line
-	if c.open || line <= c.acked && !c.again {
+	if c.open || line <= c.acked {
 		return out
 	}
 	c.seq++
@@ -34,7 +32,6 @@ func (m *Machine) committed(ev *Committed) {
 		return
 	}
 	c.open = false
-	c.again = !ev.OK
 	if ev.OK {
 		c.acked = c.next
 	}

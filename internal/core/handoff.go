@@ -11,7 +11,7 @@ func (m *Machine) Handoff() Handoff {
 		Next:        m.offsets.line,
 		Done:        m.carried.runsFrom(m.offsets.tail, m.offsets.runs()),
 		Attempts:    m.carried.attemptsFrom(m.offsets.tail, m.attempts()),
-		Uncommitted: m.commit.open || m.commit.again || m.offsets.line > m.commit.acked,
+		Uncommitted: m.offsets.line > m.commit.acked,
 	}
 	for i := range m.lanes {
 		if m.lanes[i].hung {

@@ -54,7 +54,10 @@ func New(cfg Config, epoch uint64, from Handoff) *Machine {
 	m := &Machine{cfg: cfg, epoch: epoch, lanes: make([]lane, cfg.Lanes)}
 	m.offsets = offsets{line: from.Next, tail: from.Next}
 	m.carried = carry(from)
-	m.commit = commit{acked: from.Next, again: from.Uncommitted}
+	m.commit.acked = from.Next
+	if from.Uncommitted {
+		m.commit.acked--
+	}
 	for i := range m.lanes {
 		l := &m.lanes[i]
 		l.id, l.size = LaneID(i), min(firstSize, cfg.HandOverMax)

@@ -188,7 +188,7 @@ func (j *judge) sent(e *Forward) {
 func (j *judge) commit(ev Event, e *Commit) {
 	j.t.Helper()
 	if _, ok := ev.(*Ticked); !ok || len(j.commits) > 0 {
-		j.t.Fatalf("a commit after %T, with %d unanswered", ev, len(j.commits))
+		j.t.Fatalf("S3: a commit after %T, with %d unanswered", ev, len(j.commits))
 	}
 	for _, u := range j.unfinished() {
 		if u.Offset < e.Next {
@@ -205,7 +205,9 @@ func (j *judge) commit(ev Event, e *Commit) {
 	j.saw["a commit"]++
 }
 
-func (j *judge) inFlight() (calls, flying int) {
+// inFlight counts calls and forwards.
+func (j *judge) inFlight() (int, int) {
+	calls, flying := 0, 0
 	for _, l := range j.lanes {
 		if l.call != nil {
 			calls++
@@ -289,8 +291,12 @@ func (j *judge) compareStats() {
 		if l.call != nil {
 			want.InFlight += l.begun - l.done
 		}
-		if q, ls := j.queue(l), s.Lanes[l.id]; ls.Queued != len(q) || len(q) > 0 && (ls.Head != q[0].Offset || ls.Attempt != q[0].attempts) {
-			j.t.Fatalf("lane %+v, want %v", ls, at(q))
+		q, ls := j.queue(l), s.Lanes[l.id]
+		if ls.Queued == len(q) && len(q) > 0 && ls.Head != q[0].Offset {
+			j.t.Fatalf("S5: the head of lane %d is %d, want %v", l.id, ls.Head, at(q))
+		}
+		if ls.Queued != len(q) || len(q) > 0 && ls.Attempt != q[0].attempts {
+			j.t.Fatalf("stats of lane %+v, want %v", ls, at(q))
 		}
 	}
 	if u := j.unfinished(); len(u) > 0 {

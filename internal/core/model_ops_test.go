@@ -127,6 +127,10 @@ func (j *judge) lane(ok func(*modelLane) bool) *modelLane {
 	return some[rapid.IntRange(0, len(some)-1).Draw(j.t, "lane")]
 }
 
+func (j *judge) millis(name string, from ...int) time.Duration {
+	return time.Duration(rapid.SampledFrom(from).Draw(j.t, name)) * time.Millisecond
+}
+
 func called(l *modelLane) bool { return l.call != nil }
 
 func (j *judge) opFetch() {
@@ -203,7 +207,7 @@ func (j *judge) opProgress() {
 
 func (j *judge) opSucceed() {
 	if l := j.lane(called); l != nil {
-		j.succeed(l, rapid.SampledFrom([]time.Duration{0, 49, 50, 100, 101}).Draw(j.t, "took")*time.Millisecond)
+		j.succeed(l, j.millis("took", 0, 49, 50, 100, 101))
 	}
 }
 
@@ -224,7 +228,7 @@ func (j *judge) opFail() {
 	ev := &Failed{Call: *l.call, Done: rapid.IntRange(l.done, l.begun-1).Draw(j.t, "done")}
 	ev.Result = Result{
 		Kind:      rapid.SampledFrom([]Kind{Error, Error, Error, Panic, RetryAfter, Snooze, Discard, Timeout, Interrupted, Hung, StartFailed}).Draw(j.t, "kind"),
-		After:     rapid.SampledFrom([]time.Duration{0, 700, 3000}).Draw(j.t, "after") * time.Millisecond,
+		After:     j.millis("after", 0, 700, 3000),
 		Directive: rapid.SampledFrom([]supervision.Directive{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 3}).Draw(j.t, "directive"),
 		Err:       errors.New("failed"),
 	}
@@ -293,7 +297,7 @@ func (j *judge) answerCommit(ok bool) {
 }
 
 func (j *judge) opTime() {
-	j.now = j.now.Add(rapid.SampledFrom([]time.Duration{1, 499, 1000, 2500, 7000}).Draw(j.t, "ms") * time.Millisecond)
+	j.now = j.now.Add(j.millis("passed", 1, 499, 1000, 2500, 7000))
 }
 
 func (j *judge) opPause() {

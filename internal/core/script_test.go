@@ -68,16 +68,17 @@ func compare(t *testing.T, got, want string) {
 
 // player plays one script.
 type player struct {
-	t     *testing.T
-	cfg   Config
-	from  Handoff
-	m     *Machine // made when it is first spoken to
-	now   time.Time
-	calls map[LaneID]Call    // the last of each lane
-	fwds  map[LaneID]Forward // the last of each lane
-	sent  Commit             // the last commit
-	out   strings.Builder
-	line  Offset
+	t      *testing.T
+	cfg    Config
+	from   Handoff
+	m      *Machine // made when it is first spoken to
+	now    time.Time
+	calls  map[LaneID]Call    // the last of each lane
+	fwds   map[LaneID]Forward // the last of each lane
+	sent   Commit             // the last commit
+	out    strings.Builder
+	broken bool // an invariant is
+	line   Offset
 }
 
 var scriptStart = time.Unix(1_000_000, 0)
@@ -95,11 +96,23 @@ func play(t *testing.T, script string) string {
 			continue // an answer
 		}
 		p.out.WriteString(line + "\n")
-		if said, ok := strings.CutPrefix(line, "> "); ok {
+		if said, ok := strings.CutPrefix(line, "> "); ok && !p.broken {
 			p.say(strings.Fields(said))
 		}
 	}
 	return p.out.String()
+}
+
+// caught makes a broken invariant an answer, the last one.
+func (p *player) caught() {
+	switch r := recover(); {
+	case r == nil:
+	case strings.HasPrefix(fmt.Sprint(r), "invariant broken"):
+		p.broken = true
+		p.printf("%v", r)
+	default:
+		panic(r)
+	}
 }
 
 func (p *player) printf(format string, args ...any) { fmt.Fprintf(&p.out, "  "+format+"\n", args...) }
@@ -137,6 +150,7 @@ func (p *player) say(w []string) {
 
 func (p *player) step(ev Event) {
 	p.t.Helper()
+	defer p.caught()
 	for _, e := range p.m.Step(p.now, ev, nil) {
 		p.answer(e)
 	}

@@ -1,0 +1,338 @@
+package main
+
+// mutants is the table. Each feature of the core has at least one, and so has each
+// of S2, S3, S5, S6, S7 and S8 of guarantees.md.
+var mutants = []mutant{ //nolint:gochecknoglobals // a table
+	// The line.
+	{
+		"the commit is what was fetched", "S2", "commit.go",
+		`line := &m.commit, m.offsets.line`, `line := &m.commit, m.offsets.tail`,
+		"TestModel", "S2: commit",
+	},
+	{
+		"a dead letter is complete when it was refused", "S2", "forward.go",
+		`if ev.Err != nil {`, `if ev.Err != nil && f.tries > 3 {`,
+		"TestModel", "line ",
+	},
+	{
+		"a dead letter is complete without an acknowledgment", "S2", "forward.go",
+		`if ev.Err != nil {`, `if false {`,
+		"TestForwardHoldsLine", "try 0",
+	},
+	{
+		"two commits under way", "S3", "commit.go",
+		`if c.open || line`, `if line`,
+		"TestModel", "S3: a commit",
+	},
+	{
+		"the line stays behind", "line", "offsets.go",
+		`o.line = line`, `o.line = min(line, o.line+blockSize)`,
+		"TestOffsets", "line ",
+	},
+	{
+		"the line counts offsets one by one", "line", "offsets.go",
+		`o.tail = at + 1`, `o.tail++`,
+		"TestScripts/holes", "want   line 21",
+	},
+	{
+		"the line forgets a reposition", "line", "offsets.go",
+		`o.tail = to`, `o.tail = max(o.tail, to-1)`,
+		"TestScripts/generation", "want   line 10",
+	},
+	{
+		"transaction markers are handed over", "line", "fetch.go",
+		`if r.Control || `, `if `,
+		"TestScripts/holes", "got   hand over",
+	},
+	{
+		"a refused commit counts", "commit", "commit.go",
+		`if ev.OK {`, `if true {`,
+		"TestScripts/commit", "want   commit 6",
+	},
+	{
+		"finished blocks keep their records", "line", "offsets.go",
+		`b.offsets = nil`, `_ = b.offsets`,
+		"TestOffsetsKeepRuns", "blocks keep their offsets",
+	},
+
+	// Lanes and hand-overs.
+	{
+		"a retry goes to the back", "S5", "retry.go",
+		`	return m.serve(now, l, out)`, `	if r.Kind == Error && l.records.len() > 1 && !l.doomed {
+		r, n := *l.records.at(0), *l.notes.at(0)
+		l.drop(1)
+		l.records.push(r)
+		l.notes.push(n)
+	}
+	return m.serve(now, l, out)`,
+		"TestModel", "S5: ",
+	},
+	{
+		"two hand-overs of a lane", "S6", "lane.go",
+		`case l.handed > 0:`, `case false:`,
+		"TestModel", "S6: lane",
+	},
+	{
+		"all keys go to one lane", "lanes", "config.go",
+		`return LaneID(hi)`, `return LaneID(hi - hi)`,
+		"TestLanes", "has 700 of 700",
+	},
+	{
+		"an idle lane is not woken", "lanes", "fetch.go",
+		`m.touched = append(m.touched, l)`, `m.touched = append(m.touched[:0], l)`,
+		"TestScripts/line", "want   hand over",
+	},
+	{
+		"progress is ignored", "progress", "handover.go",
+		`ev.Done > l.done {`, `ev.Done > l.handed {`,
+		"TestScripts/progress", "want   line 2",
+	},
+	{
+		"finished records of a failed hand-over run again", "progress", "retry.go",
+		`m.complete(l, ev.Done)`, `m.complete(l, l.done)`,
+		"TestScripts/behind", "want   retry a 2",
+	},
+	{
+		"slow hand-overs stay large", "size", "handover.go",
+		`max(1, l.size/2)`, `l.size`,
+		"TestScripts/handover", "want   hand over",
+	},
+	{
+		"small hand-overs grow", "size", "handover.go",
+		` && l.handed == l.size:`, `:`,
+		"TestScripts/handover", "want   hand over",
+	},
+
+	// Retry.
+	{
+		"a retry does not wait", "retry", "retry.go",
+		`l.until = now.Add(max(d, 0))`, `l.until = now`,
+		"TestScripts/retry", "want   retry a 0 after 1",
+	},
+	{
+		"the backoff does not grow", "retry", "retry.go",
+		`m.cfg.Retry.Delay(f.Attempt, ev.Jitter)`, `m.cfg.Retry.Delay(1, ev.Jitter)`,
+		"TestScripts/retry", "want   retry a 0 after 2",
+	},
+	{
+		"a snooze counts", "retry", "retry.go",
+		`	case Snooze:
+`, `	case Snooze:
+		l.count(now)
+`,
+		"TestScripts/retry", "want   retry a 0 after 3",
+	},
+	{
+		"one attempt too many", "retry", "retry.go",
+		`f.Attempt >= m.cfg.MaxAttempts`, `f.Attempt > m.cfg.MaxAttempts`,
+		"TestScripts/dead-letter", "want   forward a 0",
+	},
+	{
+		"a wake-up that came early is the last", "retry", "machine.go",
+		`m.asked = time.Time{}`, `_ = m.asked`,
+		"TestScripts/retry", "want   wake me at 1s",
+	},
+	{
+		"attempts are lost in a rebuild", "retry", "fetch.go",
+		`attempts: m.carried.attempt(r.Offset)`, `attempts: 0`,
+		"TestScripts/rebuild-attempts", "want   hand over a#1 [3] attempt 2",
+	},
+
+	// Delay.
+	{
+		"a hand-over takes what is not due", "S8", "handover.go",
+		` || note.due > now.UnixNano())`, `)`,
+		"TestModel", "S8: ",
+	},
+	{
+		"early by a millisecond", "S8", "lane.go",
+		`at > now.UnixNano() {`, `at > now.Add(time.Millisecond).UnixNano() {`,
+		"TestScripts/delay", "got   hand over b#5 [5] due 11.001s",
+	},
+	{
+		"a far timestamp is believed", "delay", "delay.go",
+		`case r.Timestamp > limit/perMilli:`, `case r.Timestamp > never:`,
+		"TestDue", "over the cap",
+	},
+	{
+		"no timestamp is the beginning of time", "delay", "delay.go",
+		`case r.Timestamp < 0:`, `case r.Timestamp < -1:`,
+		"TestScripts/skew", "want   wake me at 10s",
+	},
+	{
+		"a sum overflows", "delay", "delay.go",
+		`return never`, `return at + int64(d)`,
+		"TestDue", "a long delay",
+	},
+
+	// Forwards.
+	{
+		"two forwards of a lane", "forwards", "forward.go",
+		`case !l.doomed || f.effect != nil || m.held():`, `case !l.doomed || m.held():`,
+		"TestModel", "and must not be",
+	},
+	{
+		"no end of forwards", "forwards", "forward.go",
+		`case m.forwards.unacked < m.cfg.MaxForwards:`, `case true:`,
+		"TestScripts/discard", "got   forward c",
+	},
+	{
+		"lanes that wait to forward starve", "forwards", "forward.go",
+		`	out = m.serveWaiting(now, out) // before l, which may be doomed again
+	return m.serve(now, l, out)`, `	out = m.serve(now, l, out)
+	return m.serveWaiting(now, out)`,
+		"TestScripts/discard", "want   forward c 4",
+	},
+	{
+		"a forward is sent again at once", "forwards", "forward.go",
+		`if now.Before(f.until) {`, `if false {`,
+		"TestScripts/dead-letter", "got   forward a 0",
+	},
+
+	// Pauses.
+	{
+		"a retry is called a delay", "pause reasons", "pause.go",
+		`return Retried`, `return Delayed`,
+		"TestScripts/reasons", "want   pause for retry",
+	},
+	{
+		"a resume takes all reasons away", "pause reasons", "pause.go",
+		`p.outside &^= outside(r)`, `p.outside &= ^p.outside`,
+		"TestScripts/pause", "want   pause for operator",
+	},
+	{
+		"an operator's pause stops only the fetching", "pause reasons", "machine.go",
+		` || m.pause.outside.Has(Operator)`, ``,
+		"TestScripts/pause", "got   hand over b",
+	},
+	{
+		"records have no limit", "back-pressure by records", "pause.go",
+		`m.buffered >= m.cfg.BufferRecords || `, ``,
+		"TestScripts/back-pressure", "want   pause for back-pressure",
+	},
+	{
+		"a full buffer empties before it resumes", "back-pressure by records", "pause.go",
+		`m.buffered > m.cfg.BufferRecords/2`, `m.buffered > 0`,
+		"TestScripts/back-pressure", "want   pause for nothing",
+	},
+	{
+		"bytes have no limit", "back-pressure by bytes", "pause.go",
+		` || m.bytes >= m.cfg.BufferBytes`, ``,
+		"TestScripts/back-pressure-bytes", "want   pause for back-pressure",
+	},
+	{
+		"bytes are not given back", "back-pressure by bytes", "forward.go",
+		`m.bytes -= int64(f.effect.Record.Bytes)`, `_ = f.effect.Record.Bytes`,
+		"TestModel", "stats",
+	},
+	{
+		"finished records have no limit", "MaxAhead", "pause.go",
+		`p.ahead = ahead >= m.cfg.MaxAhead`, `p.ahead = m.buffered >= m.cfg.MaxAhead`,
+		"TestScripts/ahead", "want   pause for ahead",
+	},
+
+	// Epochs.
+	{
+		"results of another epoch count", "epochs", "machine.go",
+		`call.Epoch != m.epoch || `, ``,
+		"TestScripts/epoch", "got   line 2",
+	},
+	{
+		"results of a closed hand-over count", "epochs", "machine.go",
+		`l.handed > 0 && l.seq == call.Seq`, `l.handed > 0`,
+		"TestScripts/epoch", "got   line 2",
+	},
+	{
+		"fetches of an older generation count", "epochs", "fetch.go",
+		`if ev.Gen != m.gen {`, `if ev.Gen > m.gen {`,
+		"TestScripts/generation", "got   hand over",
+	},
+
+	// Drain and escalation.
+	{
+		"a drained machine begins more", "S7", "machine.go",
+		`return m.frozen() || m.pause`, `return m.escalated || m.pause`,
+		"TestModel", "S7: a hand-over",
+	},
+	{
+		"an escalated machine begins more", "S7", "machine.go",
+		`return m.draining || m.escalated`, `return m.draining`,
+		"TestModel", "S7: a hand-over",
+	},
+	{
+		"drained with calls in flight", "drain", "drain.go",
+		` || m.calls > 0`, ``,
+		"TestScripts/drain-idle", "got   drained",
+	},
+	{
+		"drained with forwards in flight", "drain", "drain.go",
+		` || m.forwards.flying > 0`, ``,
+		"TestScripts/drain", "got   drained",
+	},
+	{
+		"a rebuild runs finished records again", "rebuild", "fetch.go",
+		`r.Control || m.carried.finished(r.Offset)`, `r.Control`,
+		"TestScripts/rebuild", "got   hand over",
+	},
+	{
+		"a rebuild skips a hole too many", "rebuild", "offsets.go",
+		`grow(b.offsets[i], b.offsets[i]+1)`, `grow(b.offsets[i], b.offsets[i]+2)`,
+		"TestModel", "S17: ",
+	},
+
+	// Restart of one lane.
+	{
+		"a panic keeps the behavior", "restart", "retry.go",
+		`	l.renewFor(f)
+	wait := `, `	wait := `,
+		"TestScripts/panic", "want   new behavior",
+	},
+	{
+		"a new behavior beside a running call", "restart", "restart.go",
+		`!l.renew || l.handed > 0 || `, `!l.renew || `,
+		"TestScripts/restart", "got   new behavior for b",
+	},
+	{
+		"progress does not fill the budget", "restart", "handover.go",
+		`l.restarts.Refill()`, `_ = l.restarts`,
+		"TestScripts/panic", "want   retry a 1 after 1",
+	},
+	{
+		"the shorter backoff counts", "restart", "retry.go",
+		`max(wait, m.retryDelay(f, ev))`, `min(wait, m.retryDelay(f, ev))`,
+		"TestScripts/panic", "want   retry a 0 after 1 deliveries, at 2s",
+	},
+	{
+		"a stopped lane runs on", "restart", "retry.go",
+		`l.stopped = true`, `l.stopped = false`,
+		"TestScripts/stop", "got   hand over a",
+	},
+	{
+		"a failed start resumes", "restart", "retry.go",
+		`r.Directive == supervision.Restart, r.Directive == supervision.Resume && r.Kind == StartFailed:`,
+		`r.Directive == supervision.Restart:`,
+		"TestScripts/start-failed", "want   new behavior for a",
+	},
+
+	// Quarantine.
+	{
+		"a quarantined lane runs on", "quarantine", "lane.go",
+		`case l.hung || l.stopped:`, `case l.stopped:`,
+		"TestModel", "quarantine: lane",
+	},
+	{
+		"a timeout does not quarantine", "quarantine", "retry.go",
+		`if r.Kind == Timeout {`, `if r.Kind == Hung {`,
+		"TestScripts/timeout", "want   quarantine a",
+	},
+	{
+		"a call left behind frees its lane", "quarantine", "restart.go",
+		`if !l.hung || leftBehind {`, `if !l.hung || leftBehind && !l.hung {`,
+		"TestScripts/hung", "want > returned b#4",
+	},
+	{
+		"a rebuild forgets what hangs", "quarantine", "machine.go",
+		`m.lanes[id].hung = true`, `m.lanes[id].hung = false`,
+		"TestScripts/hung", "got   hand over b",
+	},
+}

@@ -1,0 +1,151 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestOffsets finishes records of several blocks in any order, against a list.
+func TestOffsets(t *testing.T) {
+	t.Parallel()
+	most := 0
+	rapid.Check(t, func(t *rapid.T) {
+		type item struct {
+			at       Offset
+			finished bool
+		}
+		var o offsets
+		var all []item
+		check := func() {
+			o.advance()
+			line, ahead, runs, joined := o.tail, 0, []Run(nil), false
+			for i := len(all) - 1; i >= 0; i-- {
+				if !all[i].finished {
+					line = all[i].at
+				}
+			}
+			for _, it := range all {
+				if it.at < line {
+					continue
+				}
+				ahead++
+				switch {
+				case !it.finished:
+					joined = false
+				case joined:
+					runs[len(runs)-1].To = it.at + 1
+				default:
+					runs = append(runs, Run{it.at, it.at + 1})
+					joined = true
+				}
+			}
+			if o.line != line || o.ahead() != ahead || fmt.Sprint(o.runs()) != fmt.Sprint(runs) {
+				t.Fatalf("line %d ahead %d runs %v, want %d %d %v", o.line, o.ahead(), o.runs(), line, ahead, runs)
+			}
+			most = max(most, len(runs))
+		}
+		for range rapid.IntRange(1, 4).Draw(t, "rounds") {
+			for range rapid.IntRange(0, 150).Draw(t, "records") {
+				at := o.tail + rapid.SampledFrom([]int64{0, 0, 0, 1, 7}).Draw(t, "hole")
+				if place := o.add(at); place != uint64(len(all)) {
+					t.Fatalf("place %d of record %d", place, len(all))
+				}
+				all = append(all, item{at: at})
+			}
+			check()
+			order := rapid.Permutation(upTo(len(all))).Draw(t, "order")
+			for _, i := range order[:rapid.IntRange(0, len(all)).Draw(t, "finished")] {
+				if !all[i].finished {
+					all[i].finished = true
+					o.finish(uint64(i))
+				}
+			}
+			check()
+			if rapid.Bool().Draw(t, "gap") {
+				o.skip(o.tail + 5)
+				check()
+			}
+		}
+	})
+	if most < 10 {
+		t.Errorf("at most %d runs at a time", most)
+	}
+}
+
+func upTo(n int) []int {
+	p := make([]int, n)
+	for i := range p {
+		p[i] = i
+	}
+	return p
+}
+
+// TestOffsetsKeepRuns: a finished block keeps its ends, not its records.
+func TestOffsetsKeepRuns(t *testing.T) {
+	t.Parallel()
+	var o offsets
+	const n = 100 * blockSize
+	for i := range Offset(n) {
+		o.add(2 * i)
+	}
+	for i := range uint64(n - 1) {
+		o.finish(i + 1)
+	}
+	o.advance()
+	kept := 0
+	for i := range o.blocks.len() {
+		if o.blocks.at(i).offsets != nil {
+			kept++
+		}
+	}
+	if kept != 1 || o.ahead() != n || o.line != 0 {
+		t.Errorf("%d blocks keep their offsets, ahead %d, line %d; want 1, %d, 0", kept, o.ahead(), o.line, n)
+	}
+	o.finish(0)
+	o.advance()
+	if o.line != 2*n-1 || o.blocks.len() != 0 || len(o.spare) != 100 {
+		t.Errorf("line %d, %d blocks, %d spare; want %d, 0, 100", o.line, o.blocks.len(), len(o.spare), 2*n-1)
+	}
+}
+
+// TestInvariants: what must not happen panics, and says what was seen.
+func TestInvariants(t *testing.T) {
+	t.Parallel()
+	step := func(events ...Event) func() {
+		return func() {
+			m := New(testConfig(), 1, Handoff{Next: 5})
+			for _, ev := range events {
+				m.Step(scriptStart, ev, nil)
+			}
+		}
+	}
+	fetch := &Fetched{Records: []Record{{Offset: 7}, {Offset: 8}}}
+	call := Call{Epoch: 1, Seq: 1}
+	for name, test := range map[string]struct {
+		does func()
+		says string
+	}{
+		"below the line":        {step(&Fetched{Records: []Record{{Offset: 4}}}), "offset 4 was fetched below 5"},
+		"twice":                 {step(fetch, fetch), "offset 7 was fetched below 9"},
+		"moved back":            {step(fetch, &Repositioned{Gen: 1, To: 8}), "repositioned to 8, below 9"},
+		"too much progress":     {step(fetch, &Progress{Call: call, Done: 3}), "3 of 2 records complete"},
+		"failed past the end":   {step(fetch, &Failed{Call: call, Done: 2}), "record 2 of 2 failed"},
+		"progress taken back":   {step(fetch, &Progress{Call: call, Done: 1}, &Failed{Call: call}), "0 of 2 records complete, 1 before"},
+		"a reason of our own":   {step(&Paused{Ahead}), "pause for ahead from outside"},
+		"finished twice":        {func() { var o offsets; o.add(1); o.finish(0); o.finish(0) }, "finished twice"},
+		"a config without room": {func() { New(Config{Lanes: 1}, 1, Handoff{}) }, "config {"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			defer func() {
+				if r := recover(); !strings.Contains(fmt.Sprint(r), test.says) {
+					t.Errorf("got %v, want %q", r, test.says)
+				}
+			}()
+			test.does()
+		})
+	}
+}
