@@ -1,8 +1,6 @@
 package check
 
 import (
-	"slices"
-
 	"github.com/troupe-go/troupe/internal/history"
 )
 
@@ -54,28 +52,31 @@ func Order(events []history.Event) Verdict {
 // out of the count from then on.
 func Overlap(events []history.Event) Verdict {
 	v := Verdict{Check: S6}
-	running := map[lane][]*history.Event{} // those that have not left, ascending
+	running := map[lane][]*history.Event{} // ascending; from the back, those that left are taken off
+	left := map[uint64]bool{}
 	for i := range events {
 		e := &events[i]
 		l := laneOf(e)
 		switch e.Kind {
 		case history.Enter:
-			before, used := running[l]
+			calls, used := running[l]
 			if used {
 				v.Compared++
 			}
-			if n := len(before); n > 0 {
-				other := before[n-1]
-				v.add([]uint64{other.Seq, e.Seq}, "%s: %s lane %d: offset %d began while offset %d ran",
-					e.Incarnation, e.TP(), e.Lane, e.Offset, other.Offset)
+			for len(calls) > 0 && left[calls[len(calls)-1].Seq] {
+				calls = calls[:len(calls)-1]
 			}
-			running[l] = append(before, e)
+			if n := len(calls); n > 0 {
+				v.add([]uint64{calls[n-1].Seq, e.Seq}, "%s: %s lane %d: offset %d began while offset %d ran",
+					e.Incarnation, e.TP(), e.Lane, e.Offset, calls[n-1].Offset)
+			}
+			running[l] = append(calls, e)
 		case history.Leave:
-			if i := slices.IndexFunc(running[l], func(o *history.Event) bool { return o.Seq == e.Ref }); i >= 0 {
-				running[l] = slices.Delete(running[l], i, i+1)
-			}
+			left[e.Ref] = true
 		case history.Forced:
-			running[l] = running[l][:0]
+			if calls := running[l]; calls != nil {
+				running[l] = calls[:0]
+			}
 		default:
 		}
 	}

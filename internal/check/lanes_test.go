@@ -1,0 +1,56 @@
+package check_test
+
+import (
+	"testing"
+
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/history"
+)
+
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	judge(t, check.Order, []judged{
+		{"nothing", nil, 0, nil},
+		{"ascending", run(enter(0), enter(3), enter(7)), 2, nil},
+		{"a redelivery", run(enter(3), again(enter(3)), enter(4)), 2, nil},
+		{"keys do not matter to each other", run(enter(3), key("l", enter(1)), key("l", enter(2))), 1, nil},
+		{"lanes do not", run(enter(3), lane(1, enter(1))), 0, nil},
+		{"partitions do not", run(enter(3), other(enter(1))), 0, nil},
+		{"incarnations do not", run(enter(3), inB(enter(1))), 0, nil},
+		{"no key is not an empty one", run(noKey(enter(3)), key("", enter(1))), 0, nil},
+		{"a new assignment may repeat", run(assigned(1), enter(3), revoked(), assigned(2), enter(1)), 0, nil},
+		{"a late entry belongs to the assignment that let it pass", run(assigned(1), started(1, 1), revoked(), assigned(2), started(2, 3), enter(3), enter(1)), 0, nil},
+		{"a disturbance begins anew", run(enter(3), of(history.Disturbance, 0), enter(1)), 0, nil},
+
+		{"back", run(enter(3), enter(2)), 1, []string{`lane 0 epoch 0 key "k": offset 2 began after offset 3`}},
+		{"a retry behind a later record", run(enter(3), enter(4), again(enter(3))), 2, []string{"offset 3 began after offset 4"}},
+		{"told once for each", run(enter(3), enter(5), again(enter(3)), again(enter(5))), 3, []string{"offset 3 began after offset 5"}},
+		{"without keys", run(noKey(enter(3)), noKey(enter(2))), 1, []string{"offset 2"}},
+		{"within an assignment", run(assigned(1), enter(1), assigned(2), enter(5), enter(4)), 1, []string{"epoch 2"}},
+		{"of an assignment that began again", run(assigned(1), enter(5), assigned(1), enter(4)), 1, []string{"epoch 1"}},
+		{"a disturbance of another partition", run(enter(3), other(of(history.Disturbance, 0)), enter(1)), 1, []string{"offset 1"}},
+	})
+}
+
+func TestOverlap(t *testing.T) {
+	t.Parallel()
+	forced := lane(0, of(history.Forced, 0))
+	judge(t, check.Overlap, []judged{
+		{"nothing", nil, 0, nil},
+		{"one after the other", run(enter(0), leave(0), enter(1), result(history.ResultPanic, leave(1)), again(enter(1)), again(leave(1))), 2, nil},
+		{"lanes run side by side", run(enter(0), lane(1, enter(1)), lane(1, leave(1)), leave(0)), 0, nil},
+		{"partitions do", run(enter(0), other(enter(1))), 0, nil},
+		{"processes may, in a loss", run(enter(0), inB(enter(0))), 0, nil},
+		{"the last call hangs for ever", run(enter(0), leave(0), enter(1)), 1, nil},
+		{"forced", run(enter(0), forced, enter(1), leave(1), leave(0), enter(2)), 2, nil},
+
+		{"overlap", run(enter(0), enter(1), leave(0), leave(1)), 1, []string{"a: t/0 lane 0: offset 1 began while offset 0 ran"}},
+		{"the same record twice", run(enter(0), again(enter(0))), 1, []string{"offset 0 began while offset 0 ran"}},
+		{"over a new assignment", run(assigned(1), enter(0), revoked(), assigned(2), enter(0)), 1, []string{"offset 0"}},
+		{"a quarantine that nobody keeps", run(enter(0), of(history.Quarantined, 0), enter(1)), 1, []string{"offset 1"}},
+		{"after it was forced", run(enter(0), forced, enter(1), enter(2)), 2, []string{"offset 2 began while offset 1 ran"}},
+		{"forced in another lane", run(enter(0), lane(1, forced), enter(1)), 1, []string{"offset 1"}},
+		{"forced too late", run(enter(0), enter(1), forced), 1, []string{"offset 1"}},
+		{"the runtime says that it ended, the journal does not", run(enter(0), of(history.Delivered, 0), enter(1)), 1, []string{"offset 1"}},
+	})
+}

@@ -1,0 +1,65 @@
+package check_test
+
+import (
+	"testing"
+
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/history"
+)
+
+func TestCommitted(t *testing.T) {
+	t.Parallel()
+	reset := func(offset int64) ev { return ev{Kind: history.Reset, Offset: offset} }
+	judge(t, check.Committed, []judged{
+		{"nothing", nil, 0, nil},
+		{"one look", run(committed(3)), 0, nil},
+		{"rising and standing", run(committed(-1), committed(0), committed(5), committed(5), committed(9)), 4, nil},
+		{"partitions apart", run(committed(5), other(committed(1)), committed(6)), 1, nil},
+		{"set by an admin", run(committed(5), reset(2), committed(5), committed(3), committed(4)), 3, nil},
+		{"a late commit of unknown outcome", run(sent(3), unknown(3), sent(5), committed(5), committed(3), ok(5), committed(5)), 2, nil},
+		{"one that a crash left unanswered", run(sent(3), inB(sent(5)), committed(5), committed(3), inB(ok(5))), 1, nil},
+		{"it was applied just before the acknowledgment", run(sent(3), unknown(3), sent(5), committed(5), ok(5), committed(3)), 1, nil},
+		{"epochs may begin lower", run(committed(1), committed(1), epoch(1, sent(5)), epoch(1, refused(5)), epoch(2, sent(3)), epoch(2, ok(3))), 1, nil},
+		{"the same line again", run(committed(1), committed(1), sent(5), unknown(5), sent(5), ok(5)), 1, nil},
+		{"on the wire", run(wire("m", "", 1), wire("m", "", 2), result(history.ResultRefused, wire("n", "", 1))), 1, nil},
+		{"the windows do not mix", run(wire("m", "", 5), committed(4), committed(5)), 1, nil},
+		{"the runtime alone is no comparison", run(sent(1), ok(1), sent(2), ok(2)), 0, nil},
+
+		{"a fall", run(committed(5), committed(3)), 1, []string{"t/0: the committed offset fell from 5 to 3"}},
+		{"gone", run(committed(5), committed(-1)), 1, []string{"fell from 5 to -1"}},
+		{"a fall on the wire", run(wire("m", "", 5), wire("n", "", 3)), 1, []string{"fell from 5 to 3"}},
+		{"below what the admin set", run(committed(5), reset(3), committed(2)), 1, []string{"fell from 5 to 2"}},
+		{"an admin explains one fall", run(committed(5), reset(3), committed(3), committed(5), committed(3)), 3, []string{"fell from 5 to 3"}},
+		{"to a line that nobody has open", run(sent(3), unknown(3), committed(5), committed(2)), 1, []string{"fell from 5 to 2"}},
+		{"after the acknowledgment", run(sent(3), unknown(3), sent(5), ok(5), committed(5), committed(3)), 1, []string{"fell from 5 to 3"}},
+		{"a refused commit explains nothing", run(sent(3), refused(3), committed(5), committed(3)), 1, []string{"fell from 5 to 3"}},
+		{"not even sent", run(committed(5), committed(3), sent(3), unknown(3)), 1, []string{"fell from 5 to 3"}},
+		{"acknowledged before is not after", run(sent(5), ok(5), sent(3), ok(3), committed(5), committed(3)), 1, []string{"fell from 5 to 3", "commit of 3 sent after one of 5"}},
+		{"sent backwards within an epoch", run(committed(1), committed(1), sent(5), ok(5), sent(4), refused(4)), 1, []string{"a: t/0 epoch 0: commit of 4 sent after one of 5"}},
+	})
+}
+
+func TestOwner(t *testing.T) {
+	t.Parallel()
+	e1 := func(e ev) ev { return epoch(1, e) }
+	e2 := func(e ev) ev { return epoch(2, e) }
+	judge(t, check.Owner, []judged{
+		{"nothing", nil, 0, nil},
+		{"within", run(assigned(1), e1(sent(3)), e1(ok(3)), e1(sent(5)), e1(ok(5)), revoked()), 2, nil},
+		{"answered after the end", run(assigned(1), e1(sent(3)), revoked(), e1(ok(3))), 1, nil},
+		{"handed over", run(assigned(1), e1(sent(3)), e1(ok(3)), revoked(), inB(assigned(1)), inB(e1(sent(5))), inB(e1(ok(5)))), 2, nil},
+		{"refused does not count", run(e1(sent(3)), e1(refused(3))), 0, nil},
+		{"on the wire", run(wire("m", "m", 3), wire("n", "", 4)), 1, nil},
+
+		{"never assigned", run(e1(sent(3)), e1(ok(3))), 1, []string{"t/0: commit of 3 by a, epoch 1, outside of its assignment"}},
+		{"before it was assigned", run(e1(sent(3)), assigned(1), e1(ok(3))), 1, []string{"outside"}},
+		{"after the revoke", run(assigned(1), revoked(), e1(sent(3)), e1(ok(3))), 1, []string{"outside"}},
+		{"after the loss", run(assigned(1), lost(), e1(sent(3)), e1(ok(3))), 1, []string{"outside"}},
+		{"after the end of the runtime", run(assigned(1), of(history.ShutdownEnded, 0), e1(sent(3)), e1(ok(3))), 1, []string{"outside"}},
+		{"in an older epoch", run(assigned(1), revoked(), assigned(2), e1(sent(3)), e1(ok(3))), 1, []string{"epoch 1, outside"}},
+		{"a zombie", run(assigned(1), inB(assigned(1)), e1(sent(3)), e1(ok(3))), 1, []string{"by a, epoch 1, when b, epoch 1, had it"}},
+		{"of another partition", run(other(assigned(1)), e1(sent(3)), e1(ok(3))), 1, []string{"outside"}},
+		{"by two epochs of one runtime", run(assigned(1), assigned(2), e1(sent(3)), e1(ok(3)), e2(sent(4)), e2(ok(4))), 2, []string{"epoch 1, when a, epoch 2, had it"}},
+		{"another member on the wire", run(wire("m", "n", 3)), 1, []string{`took a commit of 3 from member "m", but "n" is the owner`}},
+	})
+}
