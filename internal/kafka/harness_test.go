@@ -105,7 +105,7 @@ func (r *recorder) all(what string) []note {
 	return out
 }
 
-func (r *recorder) epoch(tp observe.TopicPartition) observe.Epoch {
+func (r *recorder) epochOf(tp observe.TopicPartition) observe.Epoch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.epochs[tp]
