@@ -15,6 +15,8 @@ type ConfigError struct {
 	// Problems are all there are, each beginning with the path of its field, such as
 	// "topics[2].delay: -1s: must not be negative".
 	Problems []string
+
+	refused []error // what is wrong with KafkaOptions
 }
 
 // Error lists the problems, each on a line of its own when there are several.
@@ -24,3 +26,7 @@ func (e *ConfigError) Error() string {
 	}
 	return "invalid config:\n\t" + strings.Join(e.Problems, "\n\t")
 }
+
+// Unwrap are the errors that have a type of their own: an [*OptionError] for each option
+// that is refused.
+func (e *ConfigError) Unwrap() []error { return e.refused }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/supervision"
 )
 
@@ -34,15 +35,26 @@ func (c Config) Validate() error {
 			p.addf(fmt.Sprintf("hooks[%d]", i), "must not be nil")
 		}
 	}
-	for i, o := range c.KafkaOptions {
-		if o == nil {
-			p.addf(fmt.Sprintf("kafka_options[%d]", i), "must not be nil")
-		}
-	}
+	refused := c.validateOptions(&p)
 	if len(p) == 0 {
 		return nil
 	}
-	return &ConfigError{Problems: p}
+	return &ConfigError{Problems: p, refused: refused}
+}
+
+// validateOptions refuses options by name, and returns the errors that say so.
+func (c *Config) validateOptions(p *problems) []error {
+	var refused []error
+	for i := range c.KafkaOptions {
+		path := fmt.Sprintf("kafka_options[%d]", i)
+		if c.KafkaOptions[i] == nil {
+			p.addf(path, "must not be nil")
+		} else if err := kafka.CheckOpts(c.KafkaOptions[i : i+1]); err != nil {
+			p.addf(path, "%v", err)
+			refused = append(refused, err)
+		}
+	}
+	return refused
 }
 
 func (c *Config) validateGroup(p *problems) {

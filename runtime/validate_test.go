@@ -96,6 +96,12 @@ func TestValidateGroup(t *testing.T) {
 		{"nil hook", func(c *Config) { c.Hooks = []observe.Hook{observe.HookFunc(nil), nil} }, []string{"hooks[1]: must not be nil"}},
 		{"nil option", func(c *Config) { c.KafkaOptions = []kgo.Opt{nil} }, []string{"kafka_options[0]: must not be nil"}},
 		{"a good option", func(c *Config) { c.KafkaOptions = []kgo.Opt{kgo.ClientID("x")} }, nil},
+		{"refused options", func(c *Config) {
+			c.KafkaOptions = []kgo.Opt{kgo.ClientID("x"), kgo.SeedBrokers("b:1"), kgo.DisableAutoCommit()}
+		}, []string{
+			"kafka_options[1]: kgo.SeedBrokers: set Config.Brokers",
+			"kafka_options[2]: kgo.DisableAutoCommit: the runtime keeps the commit line itself",
+		}},
 		{"batch limit", func(c *Config) { c.MaxDecompressedBatch = -1 }, []string{"max_decompressed_batch: -1: must be at least 1"}},
 	})
 }
@@ -305,6 +311,16 @@ func TestConfigErrorText(t *testing.T) {
 	}
 	if got, want := two.Error(), "invalid config:\n\tgroup: required\n\ttopics: required"; got != want {
 		t.Errorf("two: %q, want %q", got, want)
+	}
+}
+
+func TestConfigErrorHoldsRefusedOptions(t *testing.T) {
+	t.Parallel()
+	c := validConfig()
+	c.KafkaOptions = []kgo.Opt{kgo.ClientID("x"), kgo.SeedBrokers("b:1")}
+	var refused *OptionError
+	if err := c.Validate(); !errors.As(err, &refused) || refused.Option != "SeedBrokers" {
+		t.Errorf("%v", err)
 	}
 }
 
