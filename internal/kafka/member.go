@@ -21,8 +21,10 @@ type member struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // repairs, leavePrevious, and calls of the handler that a callback waits for
 	wake   chan struct{}  // to repairs; capacity 1: one wake-up is as good as many
-	before string         // the member id to take out of the group; empty: none
-	left   string         // set by run: the member id to take out of the group next
+
+	relieved chan struct{} // to breathe; capacity 1, as wake
+	before   string        // the member id to take out of the group; empty: none
+	left     string        // set by run: the member id to take out of the group next
 
 	mu    sync.Mutex
 	over  bool // no callback does anything any more
@@ -47,7 +49,10 @@ type partition struct {
 	paused  bool // Pause asked for it
 	stopped bool // by a gap, until Seek
 	applied bool // kgo does not fetch it
-	tries   int  // repairs since records were last fetched
+	full    bool // PauseSoon asked for a pause that has not begun
+	slow    bool // it was not relieved within a breath
+	fullAt  time.Time
+	tries   int // repairs since records were last fetched
 	trouble *trouble
 }
 
@@ -57,7 +62,7 @@ func (p *partition) held() bool { return p.paused || p.stopped || p.trouble != n
 // join makes the next member. before is the one that it replaces.
 func (c *Client) join(before string) (*member, error) {
 	m := &member{
-		c: c, gate: newGate(), wake: make(chan struct{}, 1), before: before,
+		c: c, gate: newGate(), wake: make(chan struct{}, 1), relieved: make(chan struct{}, 1), before: before,
 		ids: map[string][16]byte{}, parts: map[observe.TopicPartition]*partition{},
 	}
 	m.lease = &lease{
@@ -125,6 +130,7 @@ func (m *member) turn() bool {
 	defer m.gate.leave()
 	m.c.turn()
 	m.seekAll()
+	m.breathe(ctx.Done())
 	m.hand(m.cl.PollFetches(ctx))
 	return true
 }

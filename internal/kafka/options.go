@@ -15,6 +15,10 @@ import (
 // less.
 const maxHeartbeat = 3 * time.Second
 
+// fetchWait bounds how long a broker waits for records. A partition that is resumed is
+// fetched once the request under way has ended, so it also bounds that wait.
+const fetchWait = 500 * time.Millisecond
+
 // connection is how every kgo client of ours reaches the brokers: our defaults, the
 // user's options, and then what is not theirs to change.
 func (o *Options) connection() ([]kgo.Opt, error) {
@@ -22,6 +26,7 @@ func (o *Options) connection() ([]kgo.Opt, error) {
 		kgo.ClientID("troupe"),
 		kgo.WithLogger(logger{o.Logger}),
 		kgo.AlwaysRetryEOF(),
+		kgo.FetchMaxWait(fetchWait),
 		kgo.DisableClientMetrics(),
 	}
 	opts = append(opts, o.Extra...)

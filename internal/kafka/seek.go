@@ -38,6 +38,7 @@ func (c *Client) setPaused(tp observe.TopicPartition, paused bool) {
 	defer m.mu.Unlock()
 	if p := m.parts[tp]; p != nil {
 		p.paused = paused
+		m.relieve(p)
 		m.sync(p)
 	}
 }
