@@ -91,6 +91,9 @@ func (k kafkaClient) Pause(tp observe.TopicPartition) { k.c.Pause(tp) }
 // Resume fetches tp again.
 func (k kafkaClient) Resume(tp observe.TopicPartition) { k.c.Resume(tp) }
 
+// PauseSoon stops fetching tp unless it is resumed in moments.
+func (k kafkaClient) PauseSoon(tp observe.TopicPartition) { k.c.PauseSoon(tp) }
+
 // Seek goes on at offset.
 func (k kafkaClient) Seek(tp observe.TopicPartition, epoch observe.Epoch, gen uint32, offset int64) {
 	k.c.Seek(tp, epoch, gen, offset)

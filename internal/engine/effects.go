@@ -188,11 +188,14 @@ func (p *partition) pause(fx *core.PauseSet) {
 	if p.a.fence.raised() {
 		return // the client has cleared the pause, and may have given the partition away
 	}
+	const full core.ReasonSet = 1 << core.BackPressure
 	switch {
-	case fx.Was == 0 && fx.Now != 0:
-		p.e.opts.Client.Pause(p.a.tp)
-	case fx.Was != 0 && fx.Now == 0:
+	case fx.Now == 0:
 		p.e.opts.Client.Resume(p.a.tp)
+	case fx.Now == full && fx.Was == 0:
+		p.e.opts.Client.PauseSoon(p.a.tp)
+	default:
+		p.e.opts.Client.Pause(p.a.tp)
 	}
 }
 

@@ -54,6 +54,10 @@ type Client interface {
 	Pause(tp observe.TopicPartition)
 	Resume(tp observe.TopicPartition)
 
+	// PauseSoon is Pause for a partition that is full and worked at: it may take effect
+	// moments later, and never when Resume comes first.
+	PauseSoon(tp observe.TopicPartition)
+
 	// Seek goes on at offset; batches from there on carry gen.
 	Seek(tp observe.TopicPartition, epoch observe.Epoch, gen uint32, offset int64)
 

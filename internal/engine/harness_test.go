@@ -46,6 +46,8 @@ type table struct {
 func (c *table) Pause(tp observe.TopicPartition)  { c.set(tp, true) }
 func (c *table) Resume(tp observe.TopicPartition) { c.set(tp, false) }
 
+func (c *table) PauseSoon(tp observe.TopicPartition) { c.set(tp, true) }
+
 func (c *table) set(tp observe.TopicPartition, on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,8 +1,6 @@
 package kafka
 
 import (
-	"time"
-
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/troupe-go/troupe/actors"
@@ -26,32 +24,31 @@ func convert(in []*kgo.Record) (records []actors.Record, control []int64) { //no
 		control = make([]int64, 0, markers)
 	}
 	if len(in) > markers {
-		records = make([]actors.Record, 0, len(in)-markers)
+		records = make([]actors.Record, len(in)-markers)
 	}
+	next := 0
 	for _, r := range in {
 		if r.Attrs.IsControl() {
 			control = append(control, r.Offset)
 			continue
 		}
-		records = append(records, actors.Record{
-			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
-			Key: r.Key, Value: r.Value, Timestamp: timestamp(r), Attempt: 1,
-		})
+		to := &records[next] // filled in place: a copy of a record costs as much as the rest
+		next++
+		to.Topic, to.Partition, to.Offset = r.Topic, r.Partition, r.Offset
+		to.Key, to.Value, to.Attempt = r.Key, r.Value, 1
+		if !untimed(r) {
+			to.Timestamp = r.Timestamp
+		}
 		if len(r.Headers) > 0 {
 			first := len(slab)
 			for i := range r.Headers {
 				slab = append(slab, actors.Header(r.Headers[i]))
 			}
-			records[len(records)-1].Headers = slab[first:len(slab):len(slab)]
+			to.Headers = slab[first:len(slab):len(slab)]
 		}
 	}
 	return records, control
 }
 
-// timestamp is zero for a record that has none, which producers write as -1.
-func timestamp(r *kgo.Record) time.Time {
-	if r.Timestamp.UnixMilli() == -1 {
-		return time.Time{}
-	}
-	return r.Timestamp
-}
+// untimed reports whether a record has no timestamp, which producers write as -1.
+func untimed(r *kgo.Record) bool { return r.Timestamp.UnixMilli() == -1 }
