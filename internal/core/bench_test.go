@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -97,9 +98,14 @@ func BenchmarkStep(b *testing.B) {
 			b.Fatalf("line %d, want %d", c.m.Next(), c.next)
 		}
 	}
-	for _, lanes := range []int{1, 16, 64} {
-		b.Run("lanes="+string(rune('0'+lanes/10))+string(rune('0'+lanes%10)), func(b *testing.B) { bench(b, benchConfig(lanes)) })
+	for _, lanes := range []int{1, 16, 64, 1024} {
+		b.Run(fmt.Sprintf("lanes=%d", lanes), func(b *testing.B) { bench(b, benchConfig(lanes)) })
 	}
+	b.Run("one at a time", func(b *testing.B) {
+		cfg := benchConfig(16)
+		cfg.HandOverMax = 1
+		bench(b, cfg)
+	})
 	b.Run("delayed", func(b *testing.B) {
 		cfg := benchConfig(16)
 		cfg.Delay = time.Second

@@ -55,7 +55,10 @@ func (m *model) failed(l *modelLane, ev *Failed) []string {
 	call := *l.call
 	m.complete(l, ev.Done)
 	l.call = nil
-	head := m.queue(l)[0]
+	head := &entry{Record: Record{Offset: m.tail}} // of no record
+	if q := m.queue(l); len(q) > 0 {
+		head = q[0]
+	}
 	r := ev.Result
 	var want []string
 	if r.Kind == Timeout || r.Kind == Hung {

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, value := range map[string]string{"rapid.checks": "1200", "rapid.steps": "150", "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{"rapid.checks": "800", "rapid.steps": "150", "rapid.nofailfile": "true"} {
 		if given[name] {
 			continue
 		}
@@ -41,7 +41,8 @@ func TestModel(t *testing.T) {
 	for _, what := range []string{
 		"hand-over", "a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a forward sent again",
 		"a commit", "a commit refused", "drained", "a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane",
-		"a stale event", "progress", "an older generation", "a forced restart", "a call that is freed", "everything finished",
+		"a stale *core.Succeeded", "a stale *core.Failed", "a stale *core.Progress", "a stale *core.Forwarded", "a stale *core.Committed", "a stale *core.Freed",
+		"progress", "an older generation", "a forced restart", "a call that is freed", "everything finished",
 		"pause for back-pressure", "pause for delay", "pause for retry", "pause for ahead", "pause for operator", "pause for gap",
 		"pause for key-by", "pause for stopped",
 	} {
@@ -232,6 +233,9 @@ func (j *judge) opFail() {
 		Directive: rapid.SampledFrom([]supervision.Directive{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 3}).Draw(j.t, "directive"),
 		Err:       errors.New("failed"),
 	}
+	if k := ev.Result.Kind; (k == Interrupted || k == Hung) && rapid.Bool().Draw(j.t, "past its last record") {
+		ev.Done = l.begun
+	}
 	ev.Jitter = rapid.SampledFrom([]float64{0, 0.25, 0.5}).Draw(j.t, "jitter")
 	j.step(ev, func() []string { return j.failed(l, ev) })
 	j.stale = append(j.stale, ev)
@@ -391,22 +395,31 @@ func (j *judge) checkHandoff(h Handoff) {
 
 // opStale reports what is over, or another epoch's. It changes nothing.
 func (j *judge) opStale() {
-	if len(j.stale) == 0 {
+	stale := j.stale
+	for _, l := range j.lanes {
+		if l.call != nil {
+			other := *l.call
+			other.Epoch--
+			stale = append(stale, &Succeeded{Call: other}, &Failed{Call: other}, &Progress{Call: other, Done: 1})
+		}
+		if f := l.forward; f != nil && f.flying {
+			stale = append(stale, &Forwarded{Epoch: j.epoch + 1, Seq: f.seq}, &Forwarded{Epoch: j.epoch, Seq: f.seq + uint64(j.cfg.Lanes)})
+		}
+	}
+	for _, c := range j.commits {
+		stale = append(stale, &Committed{Epoch: c.Epoch - 1, Seq: c.Seq, OK: true}, &Committed{Epoch: c.Epoch, Seq: c.Seq - 1, OK: true})
+	}
+	if len(stale) == 0 {
 		return
 	}
-	ev := rapid.SampledFrom(j.stale).Draw(j.t, "stale")
-	if l := j.lane(called); l != nil && rapid.Bool().Draw(j.t, "other epoch") {
-		other := *l.call
-		other.Epoch--
-		ev = &Succeeded{Call: other}
-	}
+	ev := stale[rapid.IntRange(0, len(stale)-1).Draw(j.t, "stale")]
 	if f, ok := ev.(*Freed); ok {
 		if l := j.lanes[f.Lane]; l.hung && (l.hungBy == Call{} || l.hungBy == f.Call) {
 			return
 		}
 	}
 	j.step(ev, nil)
-	j.saw["a stale event"]++
+	j.saw[fmt.Sprintf("a stale %T", ev)]++
 }
 
 // heal ends all faults: everything finishes, and the line is committed at the end.

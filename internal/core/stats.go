@@ -17,7 +17,7 @@ type Stats struct {
 	Forwarding  int    // forwards not acknowledged
 	Quarantined int    // lanes
 	Reasons     ReasonSet
-	Waiting     time.Time // when the next record that waits is due; zero: none waits
+	Waiting     time.Time // the next due time, retry or try to forward; zero: none
 	Oldest      Oldest    // the first record that is not finished; zero when all are
 	Drained     bool
 	Lanes       []LaneStats
@@ -58,7 +58,7 @@ type LaneStats struct {
 	Head     Offset    // of the first record; -1: none
 	Attempt  int       // its deliveries so far
 	Restarts int       // since a record was last completed or dead-lettered
-	Until    time.Time // while it waits
+	Until    time.Time // when the head may go, while it waits
 	Err      error     // of the last failure since a record was completed
 }
 
@@ -113,8 +113,10 @@ func (l *lane) stats(p supervision.Policy) LaneStats {
 	if s.Queued > 0 {
 		s.Head, s.Attempt = l.records.at(0).Offset, l.notes.at(0).attempts
 	}
-	if s.State == LaneWaiting {
-		s.Until = l.wake
+	if l.place == retrying {
+		s.Until = l.until
+	} else if l.place == delayed {
+		s.Until = time.Unix(0, l.notes.at(0).due)
 	}
 	return s
 }

@@ -238,6 +238,21 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 		"TestScripts/epoch", "got   line 2",
 	},
 	{
+		"acknowledgments of another epoch count", "epochs", "forward.go",
+		`if ev.Epoch != m.epoch || !f.flying`, `if !f.flying`,
+		"TestModel", "stats",
+	},
+	{
+		"acknowledgments of an older forward count", "epochs", "forward.go",
+		` || f.effect.Seq != ev.Seq {`, ` {`,
+		"TestModel", "line ",
+	},
+	{
+		"a commit's answer of another epoch counts", "epochs", "commit.go",
+		`if ev.Epoch != m.epoch || !c.open`, `if !c.open`,
+		"TestModel", "no commit of",
+	},
+	{
 		"results of a closed hand-over count", "epochs", "machine.go",
 		`l.handed > 0 && l.seq == call.Seq`, `l.handed > 0`,
 		"TestScripts/epoch", "got   line 2",
