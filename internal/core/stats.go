@@ -113,10 +113,12 @@ func (l *lane) stats(p supervision.Policy) LaneStats {
 	if s.Queued > 0 {
 		s.Head, s.Attempt = l.records.at(0).Offset, l.notes.at(0).attempts
 	}
-	if l.place == retrying {
+	switch l.place {
+	case retrying:
 		s.Until = l.until
-	} else if l.place == delayed {
+	case delayed:
 		s.Until = time.Unix(0, l.notes.at(0).due)
+	default: // it waits for no time
 	}
 	return s
 }
