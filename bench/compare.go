@@ -60,7 +60,7 @@ func median(rs []result, of func(result) float64) float64 {
 
 // ratio is the median, with the extremes, of pairs of the same round.
 func ratio(rs, base []result, of func(result) float64) string {
-	if len(rs) != len(base) || rs[0].WaitUS > 0 {
+	if len(base) == 0 || len(rs) != len(base) || rs[0].WaitUS > 0 {
 		return ""
 	}
 	ratios := make([]float64, len(rs))
