@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/actors"
@@ -57,9 +58,9 @@ func (e *Engine) Revoked(tps []observe.TopicPartition) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.opts.DrainTimeout)
 	defer cancel()
 	e.drain(ctx, as)
-	e.finish(as, actors.ErrRevoked, time.Now().Add(e.opts.CommitTimeout))
-	for _, a := range as {
-		e.opts.Emit(observe.RevokeEnded{TP: a.tp, Epoch: a.epoch, Drained: a.clean.Load()})
+	clean := e.finish(as, actors.ErrRevoked, time.Now().Add(e.opts.CommitTimeout))
+	for i, a := range as {
+		e.opts.Emit(observe.RevokeEnded{TP: a.tp, Epoch: a.epoch, Drained: clean[i]})
 	}
 }
 
@@ -89,15 +90,18 @@ func (e *Engine) drain(ctx context.Context, as []*assignment) {
 }
 
 // finish ends partitions and waits until it is done, or until the deadline. The fence
-// is up when it returns, whatever the actors do.
-func (e *Engine) finish(as []*assignment, cause error, until time.Time) {
+// is up when it returns, whatever the actors do. It reports of each whether it drained
+// and committed by then; the answer to a commit often comes just after the deadline.
+func (e *Engine) finish(as []*assignment, cause error, until time.Time) []bool {
 	for _, a := range as {
 		e.root.Send(e.group, toPartition{a, finish{cause: cause, limit: until}})
 	}
-	for _, a := range as {
-		a.done.wait(until)
+	clean := make([]bool, len(as))
+	for i, a := range as {
+		clean[i] = a.done.wait(until) && a.clean.Load()
 		a.shut()
 	}
+	return clean
 }
 
 // wait reports whether s happened before until.
@@ -148,10 +152,6 @@ func (e *Engine) Drain(ctx context.Context) (running []string, committed bool) {
 		e.opts.Client.Pause(a.tp)
 	}
 	e.drain(ctx, as)
-	e.finish(as, actors.ErrShutdown, time.Now().Add(e.opts.CommitTimeout))
-	committed = true
-	for _, a := range as {
-		committed = committed && a.clean.Load()
-	}
-	return e.held.names(), committed
+	clean := e.finish(as, actors.ErrShutdown, time.Now().Add(e.opts.CommitTimeout))
+	return e.held.names(), !slices.Contains(clean, false)
 }

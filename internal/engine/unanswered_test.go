@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// The broker is silent: the answer to the last commit is that none came, and it comes
+// when its time is over, just as the patience of the drain is.
+func TestADrainWhoseLastCommitIsNotAnsweredIsNotClean(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return nil })
+	}, func(r *rig) {
+		r.client.commitAs = func(CommitLine) CommitResult {
+			time.Sleep(commitFor + time.Nanosecond)
+			return CommitResult{Outcome: observe.Unknown, Err: context.DeadlineExceeded}
+		}
+		r.assign(0)
+		r.fetch(0, laneKeys(3), 0, 1, 2)
+		running, committed := r.e.Drain(context.Background())
+		if len(running) > 0 || committed {
+			t.Errorf("still running %v, committed %t, want nothing and not committed", running, committed)
+		}
+		time.Sleep(commitFor) // the answer comes, to nobody
+		synctest.Wait()
+	})
+}
