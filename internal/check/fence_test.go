@@ -38,6 +38,7 @@ func TestFence(t *testing.T) {
 		{"committed after it, refused", run(assigned(1), revoked(), e1(sent(1)), e1(refused(1))), 1, []string{"commit-sent of offset 1"}},
 		{"committed after the loss", run(assigned(1), lost(), e1(sent(1))), 1, []string{"commit-sent of offset 1"}},
 		{"on the wire and never told", run(member, assigned(1), revoked(), wire("m", "", 1)), 1, []string{"took a commit of 1 after its end"}},
+		{"on the wire, sent too late", run(member, assigned(1), revoked(), e1(sent(1)), wire("m", "", 1)), 2, []string{"commit-sent of offset 1", "took a commit of 1"}},
 		{"on the wire, of another line", run(member, assigned(1), e1(sent(2)), revoked(), wire("m", "", 1)), 2, []string{"took a commit of 1"}},
 		{"on the wire, answered before", run(member, assigned(1), e1(sent(1)), e1(ok(1)), revoked(), wire("m", "", 1)), 2, []string{"took a commit of 1"}},
 	})

@@ -25,6 +25,9 @@ func TestCommitted(t *testing.T) {
 		{"the windows do not mix", run(wire("m", "", 5), committed(4), committed(5)), 1, nil},
 		{"the runtime alone is no comparison", run(sent(1), ok(1), sent(2), ok(2)), 0, nil},
 
+		{"an older acknowledgment closes nothing", run(sent(5), ok(5), epoch(2, sent(3)), epoch(2, unknown(3)), committed(5), committed(3)), 1, nil},
+
+		{"after the first of two acknowledgments", run(sent(3), unknown(3), sent(5), sent(7), ok(7), committed(7), committed(3), ok(5)), 1, []string{"fell from 7 to 3"}},
 		{"a fall", run(committed(5), committed(3)), 1, []string{"t/0: the committed offset fell from 5 to 3"}},
 		{"gone", run(committed(5), committed(-1)), 1, []string{"fell from 5 to -1"}},
 		{"a fall on the wire", run(wire("m", "", 5), wire("n", "", 3)), 1, []string{"fell from 5 to 3"}},
