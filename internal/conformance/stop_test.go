@@ -1,0 +1,128 @@
+//go:build kafka
+
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/history"
+)
+
+// A member that is stopped under load drains, commits all that it finished up to the
+// first record that it did not begin, and leaves at once. With one lane that is all there
+// is, and its successor repeats nothing; with more of them it repeats at most what was
+// finished above the line.
+func TestCleanStop(t *testing.T) {
+	t.Parallel()
+	for _, lanes := range []int{1, 3} {
+		t.Run(fmt.Sprintf("%d lanes", lanes), func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			topic := b.topic("orders", 2)
+			load := b.load(topic, 2, 2*time.Millisecond)
+			// It commits nothing by itself before it is stopped.
+			s := spec{Name: "a", CommitInterval: time.Minute, Topics: []topicSpec{{Name: topic, Lanes: lanes, Script: script{Sleep: time.Millisecond}}}}
+			first := b.start(s)
+			first.waitFinished(300)
+			first.stops(exitClean)
+			if state, members := b.groupState(); state != "Empty" {
+				t.Errorf("after the member left the group is %s with %d members, want Empty", state, len(members))
+			}
+			if err := differ(b.committedByJava(b.group), first.lines()); err != nil {
+				t.Error(err)
+			}
+			s.Name = "b"
+			second := b.start(s)
+			second.waitFinished(100)
+			load.stop()
+			eventually(t, "the second member finishes the rest", func() bool { return maps.Equal(second.lines(), b.ends(topic)) })
+			second.stops(exitClean)
+			b.wantAllCommitted(topic)
+			events := b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S4, check.S5, check.S6)
+			b.wantRepeatsOf(first, events)
+			if lanes == 1 {
+				b.wantNoRepeats(events)
+			}
+		})
+	}
+}
+
+// A call that does not return holds a stop up to its budget and no longer. What it had is
+// delivered again.
+func TestStopWithACallThatHangs(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	topic := b.topic("orders", 1)
+	b.produce(topic, 1, 30, keyPerLane(3)...)
+	hangs := spec{Name: "a", Shutdown: 6 * time.Second, Topics: []topicSpec{{
+		Name: topic, Lanes: 3, Script: script{DeafAt: []int64{12}, Release: b.file("never")},
+	}}}
+	first := b.start(hangs)
+	first.waitFinished(24)
+	b.waitLine(topic, 0, 12)
+	first.stops(exitNotDrained)
+	b.wantCommitted(topic, 12)
+	second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+	b.waitLine(topic, 0, 30)
+	second.stops(exitClean)
+	b.wantRepeatsOf(first, b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+}
+
+// A broker that is away does not hold up a stop beyond its budget, whether it refuses
+// connections or is silent. What could not be committed is delivered again.
+func TestStopWhileTheBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]func(*proxy){
+		"refused": (*proxy).close,
+		"silent":  func(p *proxy) { p.hush(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			topic := b.topic("orders", 1)
+			b.produce(topic, 1, 30, keyPerLane(3)...)
+			p := newProxy(t)
+			first := b.start(spec{Name: "a", Via: p.address(), CommitInterval: time.Minute, Shutdown: 6 * time.Second, Topics: []topicSpec{{
+				Name: topic, Lanes: 3, Script: script{HoldAt: []int64{29}, Release: b.file("release")},
+			}}})
+			first.waitFinished(29)
+			cut(p)
+			b.release(b.file("release"))
+			first.waitFinished(30)
+			first.stops(exitNotDrained)
+			second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+			b.waitLine(topic, 0, 30)
+			second.stops(exitClean)
+			b.wantRepeatsOf(first, b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+		})
+	}
+}
+
+// A broker that is away for less than the session costs nothing: no member is fenced and
+// no record is repeated.
+func TestBrokerAwayForLessThanTheSession(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	topic := b.topic("orders", 2)
+	load := b.load(topic, 2, 5*time.Millisecond)
+	p := newProxy(t)
+	m := b.start(spec{Name: "a", Via: p.address(), Session: 30 * time.Second, Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+	m.waitFinished(100)
+	p.hush(true)
+	sent := load.sent()
+	eventually(t, "the producer goes on for a while", func() bool { return load.sent() > sent+400 })
+	p.hush(false)
+	load.stop()
+	b.waitDrained(topic)
+	m.stops(exitClean)
+	b.wantAllCommitted(topic)
+	events := b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S4, check.S5, check.S6)
+	b.wantNoRepeats(events)
+	if n := m.count(history.Lost) + m.count(history.RevokeBegan); n != 0 {
+		t.Errorf("the member lost its partitions %d times", n)
+	}
+}

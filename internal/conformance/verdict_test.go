@@ -1,0 +1,146 @@
+//go:build kafka
+
+package conformance
+
+import (
+	"os"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// place is a record's, or with offset -1 a partition.
+type place struct {
+	tp     observe.TopicPartition
+	offset int64
+}
+
+func placeOf(e *history.Event) place     { return place{e.TP(), e.Offset} }
+func partitionOf(e *history.Event) place { return place{e.TP(), -1} }
+
+// judge reads the inputs to their ends, merges what everyone wrote down, and wants no
+// promise broken. The checks that are named must have compared something. It returns the
+// history.
+func (b *bed) judge(inputs []string, checks ...string) []history.Event {
+	b.t.Helper()
+	for _, topic := range inputs {
+		b.readBack(topic)
+	}
+	all := [][]history.Event{b.history.Events()}
+	for _, m := range b.all {
+		all = append(all, m.journal())
+	}
+	events := history.Merge(all...)
+	report := check.Judge(events, checks...)
+	if err := report.Err(); err != nil {
+		b.t.Errorf("the verdict:\n%v", err)
+	}
+	for _, p := range phantoms(events) {
+		b.t.Errorf("%s offset %d was delivered and is not in the topic", p.tp, p.offset)
+	}
+	if b.t.Failed() {
+		b.save(events)
+	}
+	return events
+}
+
+// readBack writes down what a topic holds at the end.
+func (b *bed) readBack(topic string) {
+	b.t.Helper()
+	starts, err := b.adm.ListStartOffsets(b.t.Context(), topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ends := b.ends(topic)
+	starts.Each(func(o kadm.ListedOffset) {
+		tp := observe.TopicPartition{Topic: o.Topic, Partition: o.Partition}
+		b.observed.Log(tp, o.Offset, ends[tp])
+	})
+	for _, r := range b.read(topic) {
+		b.observed.Record(observe.TopicPartition{Topic: r.Topic, Partition: r.Partition}, r.Offset, r.Key)
+	}
+}
+
+// save keeps the history of a test that failed.
+func (b *bed) save(events []history.Event) {
+	f, err := os.CreateTemp("", "troupe-history-*.jsonl")
+	if err != nil {
+		b.t.Error(err)
+		return
+	}
+	defer f.Close()
+	if err := history.Save(f, events); err != nil {
+		b.t.Error(err)
+	}
+	b.t.Logf("the history is in %s", f.Name())
+}
+
+// phantoms are records that a behavior got and that the final read of a topic, as
+// read_committed shows it, did not find (S11).
+func phantoms(events []history.Event) []place {
+	there, read := map[place]bool{}, map[string]bool{}
+	for i := range events {
+		switch e := &events[i]; e.Kind {
+		case history.RecordObserved:
+			there[placeOf(e)] = true
+		case history.LogObserved:
+			read[e.Topic] = true
+		default:
+		}
+	}
+	var out []place
+	for i := range events {
+		if e := &events[i]; e.Kind == history.Enter && read[e.Topic] && !there[placeOf(e)] {
+			out = append(out, placeOf(e))
+		}
+	}
+	return out
+}
+
+// repeats are the calls that finished a record that was finished before, each after the
+// call that was first.
+func repeats(events []history.Event) [][2]history.Event {
+	first := map[place]history.Event{}
+	var out [][2]history.Event
+	for _, e := range events {
+		if e.Kind != history.Leave || e.Result != history.ResultOK {
+			continue
+		}
+		if before, ok := first[placeOf(&e)]; ok {
+			out = append(out, [2]history.Event{before, e})
+			continue
+		}
+		first[placeOf(&e)] = e
+	}
+	return out
+}
+
+// wantNoRepeats wants each record finished once (S9 where its bound is 0).
+func (b *bed) wantNoRepeats(events []history.Event) {
+	b.t.Helper()
+	for _, r := range repeats(events) {
+		b.t.Errorf("%s offset %d was finished by %s and again by %s", r[0].TP(), r[0].Offset, r[0].Incarnation, r[1].Incarnation)
+	}
+}
+
+// wantRepeatsOf wants only records repeated that were finished by m and that none of its
+// acknowledged commits covers (S9 for a member that was killed or cut off).
+func (b *bed) wantRepeatsOf(m *member, events []history.Event) {
+	b.t.Helper()
+	acked := map[observe.TopicPartition]int64{}
+	incarnation := ""
+	for _, e := range m.journal() {
+		if incarnation = e.Incarnation; e.Kind == history.CommitAnswered && e.Result == history.ResultOK {
+			acked[e.TP()] = max(acked[e.TP()], e.Offset)
+		}
+	}
+	for _, r := range repeats(events) {
+		if r[0].Incarnation != incarnation || r[0].Offset < acked[r[0].TP()] {
+			b.t.Errorf("%s offset %d was finished by %s and again by %s; %s had %d committed",
+				r[0].TP(), r[0].Offset, r[0].Incarnation, r[1].Incarnation, m.spec.Name, acked[r[0].TP()])
+		}
+	}
+}
