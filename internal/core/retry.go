@@ -54,14 +54,19 @@ func (m *Machine) blame(now time.Time, l *lane, ev *Failed, out []Effect) []Effe
 	}
 	switch {
 	case r.Directive == supervision.Stop:
-		l.stopped = true
-		return append(out, &Halted{Lane: l.id, Failure: f})
+		return l.halt(f, out)
 	case r.Directive == supervision.Restart, r.Directive == supervision.Resume && r.Kind == StartFailed:
 		return m.restartFor(now, l, f, ev, out)
 	case r.Directive == supervision.Resume:
 		return m.wait(now, l, m.retryDelay(f, ev), out)
 	}
 	return m.escalate(l, f, out)
+}
+
+// halt stops the lane until a Restart.
+func (l *lane) halt(f supervision.Failure, out []Effect) []Effect {
+	l.stopped = true
+	return append(out, &Halted{Lane: l.id, Failure: f})
 }
 
 // count notes a delivery of the head that failed.
@@ -97,8 +102,11 @@ func (l *lane) describe(now time.Time, r *Result, p supervision.Policy) supervis
 // is suspect. Such a restart belongs to the record, with which the lane's budget
 // fills up again, so it is not counted; it waits for the least backoff.
 func (m *Machine) giveUp(now time.Time, l *lane, f supervision.Failure, ev *Failed, out []Effect) []Effect {
-	if !m.cfg.DeadLetter {
+	switch {
+	case !m.cfg.DeadLetter:
 		return m.escalate(l, f, out)
+	case l.records.at(0).Looped:
+		return l.halt(f, out)
 	}
 	l.doom(now, f)
 	if f.Panicked || ev.Result.Directive == supervision.Restart {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -43,12 +44,30 @@ func (p *partition) perform(fx core.Effect) {
 	case *core.Quarantined:
 		p.emit(observe.Quarantined{VP: p.vp(fx.Lane), Epoch: p.a.epoch, Offset: fx.Offset, Cause: fx.Err})
 	case *core.Retrying:
-		if p.e.opts.Record != nil {
-			p.e.opts.Record(observe.RetryScheduled{
-				VP: p.vp(fx.Lane), Epoch: p.a.epoch, Offset: fx.Offset, Attempt: fx.Attempt, At: fx.At,
-			})
-		}
+		p.retrying(fx)
 	}
+}
+
+// A record that has nowhere to go is warned about from its warnAttempt-th attempt on, at
+// most once in warnEvery per lane.
+const (
+	warnAttempt = 10
+	warnEvery   = time.Minute
+)
+
+func (p *partition) retrying(fx *core.Retrying) {
+	if p.e.opts.Record != nil {
+		p.e.opts.Record(observe.RetryScheduled{
+			VP: p.vp(fx.Lane), Epoch: p.a.epoch, Offset: fx.Offset, Attempt: fx.Attempt, At: fx.At,
+		})
+	}
+	l := &p.lanes[fx.Lane]
+	if fx.Attempt < warnAttempt || p.topic.DeadLetter != "" || time.Since(l.warned) < warnEvery {
+		return
+	}
+	l.warned = time.Now()
+	p.e.warn(fmt.Sprintf("%s: offset %d has failed %d times and there is no dead letter topic: its lane waits at it",
+		p.vp(fx.Lane), fx.Offset, fx.Attempt), nil)
 }
 
 func (p *partition) emit(ev observe.Event) { p.e.opts.Emit(ev) }

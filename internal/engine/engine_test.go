@@ -640,3 +640,49 @@ func TestDrainAtShutdownNamesWhatStillRuns(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 	})
 }
+
+func TestARecordThatLoopsStopsItsLane(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Core.DeadLetter, topic.DeadLetter = true, "dlq"
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return actors.Discard(errBad) })
+	}, func(r *rig) {
+		r.assign(0)
+		r.e.Fetched([]Batch{{TP: tp(0), Epoch: r.epoch, Records: []actors.Record{
+			{Topic: "t", Attempt: 1, Headers: []actors.Header{{Key: headerHops, Value: []byte("4")}}},
+			{Topic: "t", Attempt: 1, Offset: 1, Headers: []actors.Header{{Key: headerHops, Value: []byte("4")}, {Key: headerHops, Value: []byte("5")}}},
+		}}})
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		r.wantCommitted(0, 1)
+		if got := len(r.client.forwards); got != 1 {
+			t.Errorf("forwards: got %d, want that of the first record", got)
+		}
+		if got := count[observe.Halted](r.events); got != 1 {
+			t.Errorf("halted: got %d events, want 1", got)
+		}
+	})
+}
+
+func TestARecordWithNowhereToGoIsWarnedAboutOnceAMinute(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Core.Retry = supervision.Backoff{Min: time.Second, Max: time.Second}
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return errBad })
+	}, func(r *rig) {
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		time.Sleep(9*time.Second - time.Millisecond)
+		synctest.Wait()
+		if got := count[observe.Warned](r.events); got != 0 {
+			t.Errorf("%d warnings before the tenth attempt", got)
+		}
+		time.Sleep(2*time.Minute + 30*time.Second)
+		synctest.Wait()
+		if got := count[observe.Warned](r.events); got != 3 {
+			t.Errorf("warnings in 2.5 minutes: got %d, want 3", got)
+		}
+	})
+}

@@ -160,6 +160,9 @@ func (p *partition) release(cause error, limit time.Time) {
 			}
 		}
 		p.a.slots[i].Store(nil)
+		if l.worker != nil && p.e.held.free(place{p.a.tp, core.LaneID(i)}) { //nolint:gosec // lanes are few
+			p.a.leaving = append(p.a.leaving, l.worker.gone)
+		}
 		p.dismiss(l, cause, limit)
 	}
 	if p.keyer != nil {

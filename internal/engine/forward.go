@@ -35,12 +35,11 @@ const (
 
 const (
 	dlqVersion = "1"
-	hopsMax    = 5
+	hopsMax    = 5    // a record that was dead-lettered this often goes round in a loop: its lane stops
 	messageMax = 1024 // bytes of error text in a header
 )
 
-// forward sends a record to the dead letter topic. A record that has been dead-lettered
-// hopsMax times goes round in a loop: it is not sent again, and its lane stops.
+// forward sends a record to the dead letter topic.
 func (p *partition) forward(fx *core.Forward) {
 	pl := payloadOf(fx.Record.Handle)
 	rec, reason := pl.rec, fx.Failure.Err

@@ -54,6 +54,7 @@ type lane struct {
 	current *handOver // under way; nil: none
 	spare   *handOver // to be used again
 	pending error     // the behavior is to be replaced before the next hand-over
+	warned  time.Time // of a record that has nowhere to go
 }
 
 // events are used again for every Step.
@@ -243,6 +244,7 @@ func (p *partition) enter(b *Batch, keys *keyedBatch) {
 // record is what the machine gets of a record.
 func (p *partition) record(rec *actors.Record, keys *keyedBatch, i int) core.Record {
 	r := core.Record{Offset: rec.Offset, Timestamp: -1, Bytes: size(rec), Handle: rec}
+	r.Looped = len(rec.Headers) > 0 && hops(rec) >= hopsMax
 	if !rec.Timestamp.IsZero() {
 		r.Timestamp = rec.Timestamp.UnixMilli()
 	}

@@ -37,6 +37,8 @@ type worker struct {
 	restarting atomic.Bool
 	forced     atomic.Bool // put aside by an operator while its call ran: it frees no lane
 
+	gone chan struct{} // closed when the goroutine has ended, Stop included
+
 	ctl      atomic.Pointer[control] // for the supervisor, which cancels it
 	timer    callTimer
 	cause    atomic.Pointer[error] // with which the worker is stopped
@@ -69,6 +71,7 @@ func newWorker(e *Engine, a *assignment, topic *Topic, lane core.LaneID) *worker
 		e: e, a: a, topic: topic,
 		vp:   actors.VirtualPartition{Topic: a.tp.Topic, Partition: a.tp.Partition, Index: int32(lane)},
 		work: make(chan job, 2),
+		gone: make(chan struct{}),
 	}
 	w.renew()
 	w.timer.w = w
@@ -109,6 +112,7 @@ func (w *worker) run(exited *handOver) {
 	w.timer.stop()
 	w.stop(w.stopCause())
 	finished = true
+	close(w.gone)
 }
 
 // exited ends a hand-over whose call ended its goroutine.
