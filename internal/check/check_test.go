@@ -101,11 +101,11 @@ func TestASavedHistoryJudgesTheSame(t *testing.T) {
 	}
 }
 
-// A million events are judged in a moment: nothing here is quadratic, also where all of
+// Many events are judged in a moment: nothing here is quadratic, also where all of
 // it is wrong.
 func TestChecksScale(t *testing.T) {
 	t.Parallel()
-	const records = 50_000
+	const records = 10_000
 	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's
 	var events []ev
 	for i := range int64(records) {
