@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -24,8 +26,14 @@ func TestListCoversEveryLinkedModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lines := strings.SplitAfter(string(got), "\n")
+	for line := range strings.Lines(want) {
+		if !slices.Contains(lines, line) {
+			t.Errorf("%s lacks %q", listFile, line)
+		}
+	}
 	if string(got) != want {
-		t.Errorf("%s is out of date; run `make licenses`. It is\n%s\nwant\n%s", listFile, got, want)
+		t.Errorf("%s is out of date; run `make licenses`", listFile)
 	}
 }
 
