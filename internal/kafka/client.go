@@ -70,7 +70,7 @@ func New(opts Options, h Handler) (*Client, error) {
 		c.topics[t.Name] = t
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
-	connection, err := opts.connection()
+	connection, err := opts.connection(nil)
 	if err != nil {
 		return nil, err
 	}

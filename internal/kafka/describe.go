@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -18,6 +20,11 @@ const (
 	// describeFor bounds one try.
 	describeFor = 10 * time.Second
 
+	// cutTries is how many connections in a row have to be closed amid authentication
+	// before that counts as a refusal.
+	cutTries = 5
+	keySASL  = 36
+
 	mayRead  = 1 << int(kmsg.ACLOperationRead)
 	mayWrite = 1 << int(kmsg.ACLOperationWrite)
 )
@@ -29,13 +36,11 @@ const (
 // when a broker refuses the client. While none can be reached it goes on trying, with a
 // warning every 30 s, until ctx ends.
 func (c *Client) Describe(ctx context.Context) error {
-	opts, err := c.opts.connection()
+	opts, err := c.opts.connection(nil)
 	if err != nil {
 		return err
 	}
-	watch := &lease{
-		renew: func(time.Time, time.Duration) {}, answered: func(t time.Time) { c.answered.Store(&t) },
-	}
+	watch := &saslWatch{answered: func(t time.Time) { c.answered.Store(&t) }}
 	cl, err := kgo.NewClient(append(opts, kgo.WithHooks(watch))...)
 	if err != nil {
 		return err
@@ -53,6 +58,8 @@ func (c *Client) Describe(ctx context.Context) error {
 			return context.Cause(ctx)
 		case isAuthentication(err):
 			return typed(err)
+		case watch.cut.Load() >= cutTries:
+			return fmt.Errorf("%w: the broker closes the connection: %w", ErrAuthentication, err)
 		case errors.Is(err, ErrTopicUnknown):
 			if unknown++; unknown == unknownTries {
 				return err
@@ -126,4 +133,21 @@ func topicProblem(t *kmsg.MetadataResponseTopic, needs int32) error {
 		return fmt.Errorf("%w: may not %s", ErrTopicUnauthorized, what)
 	}
 	return nil
+}
+
+// saslWatch counts connections that were closed amid authentication, which is how some
+// brokers refuse a password.
+type saslWatch struct {
+	answered func(time.Time)
+	cut      atomic.Int32
+}
+
+// OnBrokerE2E sees an answer come, or not come.
+func (w *saslWatch) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
+	switch {
+	case e2e.Err() == nil:
+		w.answered(time.Now())
+	case key == keySASL && errors.Is(e2e.ReadErr, io.EOF):
+		w.cut.Add(1)
+	}
 }

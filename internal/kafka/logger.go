@@ -7,16 +7,38 @@ import (
 	"go.uber.org/zap"
 )
 
-// logger passes kgo's warnings and errors on. kgo logs coordinates and errors, never
-// keys, values or credentials.
-type logger struct{ zap *zap.Logger }
+// logger passes kgo's warnings and errors on, to zap or to the user's own kgo.Logger.
+// kgo logs coordinates and errors, never keys, values or credentials.
+//
+// It is also the only place that hears of some refusals: a fetch whose connection is
+// refused is tried for ever, and nothing but this line tells.
+type logger struct {
+	zap     *zap.Logger
+	inner   kgo.Logger  // the user's; nil: none
+	refused func(error) // told of each refused authentication; may be nil
+}
 
 // Level is what kgo logs at all.
-func (logger) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+func (l logger) Level() kgo.LogLevel {
+	if l.inner != nil {
+		return max(l.inner.Level(), kgo.LogLevelWarn)
+	}
+	return kgo.LogLevelWarn
+}
 
-// Log writes one line. kgo calls a member that leaves, and one whose session ends, an
-// error; it is one that is handled, so both are warnings here.
-func (l logger) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
+// Log writes one line. What kgo calls an error here is handled, so it is a warning.
+func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	for _, v := range keyvals {
+		if err, ok := v.(error); ok && l.refused != nil && isAuthentication(err) {
+			l.refused(err)
+		}
+	}
+	if l.inner != nil {
+		if level <= l.inner.Level() {
+			l.inner.Log(level, msg, keyvals...)
+		}
+		return
+	}
 	fields := make([]zap.Field, 0, len(keyvals)/2)
 	for i := 0; i+1 < len(keyvals); i += 2 {
 		key := fmt.Sprint(keyvals[i])
@@ -27,4 +49,19 @@ func (l logger) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
 		fields = append(fields, zap.Any(key, keyvals[i+1]))
 	}
 	l.zap.Warn("kafka client: "+msg, fields...)
+}
+
+// ownLogger is the logger among the user's options; nil when there is none.
+func ownLogger(extra []kgo.Opt) kgo.Logger {
+	var own kgo.Logger
+	for _, opt := range extra {
+		if optionName(opt) != "WithLogger" {
+			continue
+		}
+		if cl, err := kgo.NewClient(opt); err == nil {
+			own, _ = cl.OptValue(kgo.WithLogger).(kgo.Logger)
+			cl.Close()
+		}
+	}
+	return own
 }

@@ -35,6 +35,32 @@ type member struct {
 	ids   map[string][16]byte
 	parts map[observe.TopicPartition]*partition
 	asks  []ask
+
+	refusals int // authentications refused in a row
+	refusal  time.Time
+}
+
+// A client is ended by this many refused authentications, each within refusedWithin of
+// the one before: a password that is being rotated is refused for a moment.
+const (
+	refusedTimes  = 5
+	refusedWithin = 30 * time.Second
+)
+
+// refused counts them.
+func (m *member) refused(err error) {
+	m.mu.Lock()
+	now := time.Now()
+	if now.Sub(m.refusal) > refusedWithin {
+		m.refusals = 0
+	}
+	m.refusals++
+	m.refusal = now
+	over := m.refusals >= refusedTimes
+	m.mu.Unlock()
+	if over {
+		m.end(typed(err), true)
+	}
 }
 
 // partition is one that is assigned. member.mu guards it.
@@ -70,7 +96,7 @@ func (c *Client) join(before string) (*member, error) {
 		renew: c.opts.Lease, answered: func(t time.Time) { c.answered.Store(&t) },
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	opts, err := c.opts.connection()
+	opts, err := c.opts.connection(m.refused)
 	if err != nil {
 		m.cancel()
 		return nil, err

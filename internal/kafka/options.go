@@ -20,17 +20,18 @@ const maxHeartbeat = 3 * time.Second
 const fetchWait = 500 * time.Millisecond
 
 // connection is how every kgo client of ours reaches the brokers: our defaults, the
-// user's options, and then what is not theirs to change.
-func (o *Options) connection() ([]kgo.Opt, error) {
+// user's options, and then what is not theirs to change. refused is told of each refused
+// authentication; it may be nil.
+func (o *Options) connection(refused func(error)) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.ClientID("troupe"),
-		kgo.WithLogger(logger{o.Logger}),
 		kgo.AlwaysRetryEOF(),
-		kgo.FetchMaxWait(fetchWait),
 		kgo.DisableClientMetrics(),
 	}
 	opts = append(opts, o.Extra...)
-	opts = append(opts, kgo.SeedBrokers(o.Brokers...))
+	opts = append(opts,
+		kgo.SeedBrokers(o.Brokers...),
+		kgo.WithLogger(logger{zap: o.Logger, inner: ownLogger(o.Extra), refused: refused}))
 	if o.TLS != nil {
 		opts = append(opts, kgo.DialTLSConfig(o.TLS.Clone()))
 	}
@@ -62,6 +63,7 @@ func (o *Options) membership() []kgo.Opt {
 		kgo.ConsumeStartOffset(kgo.NoResetOffset()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // nothing resets by itself (A6)
 		kgo.KeepControlRecords(),                    // the commit line passes them (A8)
+		kgo.KeepRetryableFetchErrors(),              // else a deleted topic is asked for in a hot loop, and silently
 		kgo.FetchIsolationLevel(isolation),
 		kgo.MaxDecompressBatchBytes(int(o.MaxDecompressedBatch)),
 		kgo.SessionTimeout(o.SessionTimeout),

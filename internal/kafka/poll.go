@@ -137,6 +137,8 @@ func classify(err error) kind {
 		return outOfRange
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
 		return missing
+	case kerr.IsRetriable(err):
+		return transient
 	}
 	return failing
 }

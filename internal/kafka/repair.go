@@ -23,7 +23,15 @@ const (
 	truncated              // the log was cut off below its position
 	poisoned               // a batch decompresses beyond the limit
 	missing                // its topic is unknown to a broker
+	transient              // kgo mends it; asking at once would be a hot loop
 	failing                // anything else that kgo reports and does not mend
+)
+
+// transientFor is how long a partition waits at most for kgo to find its leader, and
+// patience how many waits in a row are nothing to warn about.
+const (
+	transientFor = 500 * time.Millisecond
+	patience     = 20
 )
 
 // trouble keeps a partition from being fetched until it is repaired. It is immutable but
@@ -41,7 +49,10 @@ func (m *member) trouble(p *partition, k kind, err error) {
 		return
 	}
 	p.trouble = &trouble{kind: k, err: err, due: time.Now()}
-	if k == failing || k == starting {
+	switch {
+	case k == transient:
+		p.trouble.due = p.trouble.due.Add(min(backoff(p.tries), transientFor))
+	case k == failing, k == starting, p.tries > 0:
 		p.trouble.due = p.trouble.due.Add(backoff(p.tries))
 	}
 	p.tries++
@@ -127,6 +138,8 @@ func (m *member) repair(c patient) {
 		m.repairPoisoned(c)
 	case missing:
 		err = m.repairMissing(ctx, c)
+	case transient:
+		m.resume(c)
 	case failing:
 		m.c.warn(fmt.Sprintf("%s cannot be fetched; trying again", c.tp), typed(c.trouble.err))
 		m.ask(ask{tp: c.tp, epoch: c.epoch, gen: c.gen, offset: c.next, repairs: c.trouble})
@@ -142,6 +155,19 @@ func (m *member) repair(c patient) {
 	m.mu.Lock()
 	c.trouble.due = time.Now().Add(backoff(c.trouble.tries))
 	m.mu.Unlock()
+}
+
+// resume fetches again from where the partition is.
+func (m *member) resume(c patient) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.parts[c.tp]; p != nil && p.trouble == c.trouble {
+		p.trouble = nil
+		m.sync(p)
+		if p.tries > patience {
+			defer m.c.warn(fmt.Sprintf("%s cannot be fetched; trying again", c.tp), c.trouble.err)
+		}
+	}
 }
 
 // repairStart begins a partition whose start could not be resolved at once.
