@@ -686,3 +686,27 @@ func TestARecordWithNowhereToGoIsWarnedAboutOnceAMinute(t *testing.T) {
 		}
 	})
 }
+
+func TestDrainLetsStopHooksEnd(t *testing.T) {
+	t.Parallel()
+	var j journal
+	inBubble(t, func(topic *Topic) {
+		topic.Behavior = func(actors.VirtualPartition) actors.Behavior {
+			return &probe{at: func(place string) {
+				if place == "stop" {
+					time.Sleep(time.Second)
+					j.add("stopped")
+				}
+			}}
+		}
+	}, func(r *rig) {
+		r.assign(0)
+		r.fetch(0, laneKeys(2), 0, 1)
+		begun := time.Now()
+		r.e.Drain(t.Context())
+		if took := time.Since(begun); took != time.Second {
+			t.Errorf("the drain took %v, want 1s: as long as the hooks of two lanes side by side", took)
+		}
+		j.want(t, "stopped", "stopped")
+	})
+}

@@ -104,6 +104,19 @@ func (e *Engine) finish(as []*assignment, cause error, until time.Time) []bool {
 	return clean
 }
 
+// stopped waits for the Stop hooks of a's lanes. Those of quarantined lanes come when
+// their calls return, and nobody waits for them.
+func (a *assignment) stopped(until time.Time) {
+	if !a.done.happened() {
+		return
+	}
+	for _, gone := range a.leaving {
+		if !(signal{ch: gone}).wait(until) {
+			return
+		}
+	}
+}
+
 // wait reports whether s happened before until.
 func (s signal) wait(until time.Time) bool {
 	if s.happened() {
@@ -152,6 +165,10 @@ func (e *Engine) Drain(ctx context.Context) (running []string, committed bool) {
 		e.opts.Client.Pause(a.tp)
 	}
 	e.drain(ctx, as)
-	clean := e.finish(as, actors.ErrShutdown, time.Now().Add(e.opts.CommitTimeout))
+	until := time.Now().Add(e.opts.CommitTimeout)
+	clean := e.finish(as, actors.ErrShutdown, until)
+	for _, a := range as {
+		a.stopped(until) // the process may end next, and with it what a Stop hook was at
+	}
 	return e.held.names(), !slices.Contains(clean, false)
 }
