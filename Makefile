@@ -67,7 +67,7 @@ flake: ## FLAKE_COUNT runs of FLAKE_PKGS with the race detector
 	$(GOTEST) -race -tags $(TAGS) -count=$(FLAKE_COUNT) -timeout=0 $(FLAKE_PKGS)
 
 .PHONY: deep
-deep: mutants flake vuln ## what takes too long for CI
+deep: mutants flake ## what takes too long for CI
 
 .PHONY: licenses
 licenses: ## write THIRD_PARTY.md
