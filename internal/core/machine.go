@@ -12,7 +12,8 @@ import (
 // one goroutine.
 //
 // What a policy decided is overridden in these cases: a discarded record and one out
-// of attempts go to the dead letter topic, or escalate without one; after a failed
+// of attempts go to the dead letter topic, or escalate without one, or stop their lane
+// when they have been there too often; after a failed
 // start Resume means Restart; a restart over the lane's budget escalates; for what is
 // no attempt (Interrupted, Hung) Restart is the only directive that counts.
 //

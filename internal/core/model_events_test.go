@@ -120,6 +120,11 @@ func (m *model) giveUp(l *modelLane, head *entry, ev *Failed) []string {
 		m.escalated = true
 		return []string{fmt.Sprintf("escalate %d", l.id)}
 	}
+	if head.Looped {
+		l.stopped = true
+		m.looped++
+		return []string{fmt.Sprintf("halted %d", l.id)}
+	}
 	l.restarts = nil
 	l.doomed = &modelForward{record: head, last: m.now}
 	if ev.Result.Kind == Panic || ev.Result.Directive == supervision.Restart {

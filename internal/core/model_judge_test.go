@@ -255,6 +255,7 @@ func (j *judge) settled(ev Event) {
 	if calls, flying := j.inFlight(); j.draining && !j.drained && calls+flying == 0 {
 		j.t.Fatalf("not drained")
 	}
+	j.count("a dead letter that looped", j.looped > 0)
 	j.reasons()
 	j.compareStats()
 }

@@ -39,7 +39,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { property(t, saw) })
 	t.Log(saw)
 	for _, what := range []string{
-		"hand-over", "a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a forward sent again",
+		"hand-over", "a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a dead letter that looped", "a forward sent again",
 		"a commit", "a commit refused", "drained", "a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane",
 		"a stale *core.Succeeded", "a stale *core.Failed", "a stale *core.Progress", "a stale *core.Forwarded", "a stale *core.Committed", "a stale *core.Freed",
 		"progress", "an older generation", "a forced restart", "a call that is freed", "everything finished",
@@ -158,6 +158,7 @@ func (j *judge) produce() {
 		Bytes:     rapid.Int32Range(0, 60).Draw(j.t, "bytes"),
 		Control:   rapid.IntRange(0, 9).Draw(j.t, "control") == 9,
 	}
+	r.Looped = rapid.IntRange(0, 9).Draw(j.t, "looped") == 9
 	r.Handle = r.Offset
 	if !r.Control {
 		r.Lane = LaneID(rapid.IntRange(0, j.cfg.Lanes-1).Draw(j.t, "lane"))

@@ -31,6 +31,7 @@ type model struct {
 	again      bool
 	commits    []Commit // unanswered
 	asked      time.Time
+	looped     int // records that looped and stopped their lane
 }
 
 // entry is a record of the log.

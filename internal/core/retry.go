@@ -97,7 +97,8 @@ func (l *lane) describe(now time.Time, r *Result, p supervision.Policy) supervis
 	return f
 }
 
-// giveUp dooms the head to the dead letter topic, or escalates without one. A
+// giveUp dooms the head to the dead letter topic, or escalates without one; a head
+// that looped stops the lane. A
 // behavior that panicked, or that its policy wants to restart, is replaced: its state
 // is suspect. Such a restart belongs to the record, with which the lane's budget
 // fills up again, so it is not counted; it waits for the least backoff.

@@ -208,8 +208,8 @@ func (p *player) event(w []string) Event {
 	return nil
 }
 
-// fetch reads offset:lane[@timestamp][*bytes]; lane x is a control record. gen=N is
-// the generation.
+// fetch reads offset:lane[@timestamp][*bytes][!]; lane x is a control record, ! a
+// record that looped. gen=N is the generation.
 func (p *player) fetch(words []string) Event {
 	p.t.Helper()
 	ev := &Fetched{}
@@ -218,10 +218,11 @@ func (p *player) fetch(words []string) Event {
 			ev.Gen = uint32(p.number(gen))
 			continue
 		}
+		w, looped := strings.CutSuffix(w, "!")
 		w, bytes, _ := strings.Cut(w, "*")
 		w, at, stamped := strings.Cut(w, "@")
 		offset, lane, _ := strings.Cut(w, ":")
-		r := Record{Offset: p.number(offset), Timestamp: p.now.UnixMilli(), Bytes: 100}
+		r := Record{Offset: p.number(offset), Timestamp: p.now.UnixMilli(), Bytes: 100, Looped: looped}
 		if bytes != "" {
 			r.Bytes = int32(p.number(bytes))
 		}

@@ -189,6 +189,12 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 		"TestScripts/dead-letter", "got   forward a 0",
 	},
 
+	{
+		"a dead letter loops for ever", "forwards", "retry.go",
+		`case l.records.at(0).Looped:`, `case false:`,
+		"TestScripts/looped", "want   halt a",
+	},
+
 	// Pauses.
 	{
 		"a retry is called a delay", "pause reasons", "pause.go",
