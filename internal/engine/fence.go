@@ -46,7 +46,8 @@ type lease struct {
 	expired  atomic.Bool
 
 	mu        sync.Mutex
-	candidate time.Time // guarded by mu: the latest deadline that an answer gave
+	sent      time.Time // guarded by mu: when the latest request left that renewed it
+	candidate time.Time // guarded by mu: the deadline that this one gave
 }
 
 func (l *lease) init(now time.Time) {
@@ -54,13 +55,17 @@ func (l *lease) init(now time.Time) {
 	l.expired.Store(true)
 }
 
+// renew says that the session is good for ttl from sent on. The request that left last
+// counts, also when its deadline is the earlier one: a pending join is good for the
+// rebalance timeout, and once it is answered the session is shorter than that. Answers
+// may come in another order.
 func (l *lease) renew(sent time.Time, ttl time.Duration) {
-	until := sent.Add(ttl)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if until.After(l.candidate) {
-		l.candidate = until
+	if sent.Before(l.sent) {
+		return
 	}
+	l.sent, l.candidate = sent, sent.Add(ttl)
 	if l.check(time.Now()) {
 		l.set(l.candidate)
 	}
