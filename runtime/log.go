@@ -82,6 +82,7 @@ func (l *eventLog) failure(ev observe.Event) {
 		l.logger.Info("virtual partition free again", zap.Stringer("vp", ev.VP))
 	case observe.Forced:
 		l.logger.Warn("virtual partition restarted beside a call that goes on", zap.Stringer("vp", ev.VP))
+	default: // nothing per record, and nothing for what goes well
 	}
 }
 

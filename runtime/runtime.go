@@ -89,8 +89,12 @@ func (r *Runtime) Run(ctx context.Context) error {
 	r.mu.Unlock()
 	clientCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- r.client.Run(clientCtx) }()
+	done := make(chan struct{})
+	var clientErr error // read after done is closed
+	go func() {
+		defer close(done)
+		clientErr = r.client.Run(clientCtx)
+	}()
 	go r.watchLag(clientCtx)
 
 	var err error
@@ -98,10 +102,10 @@ func (r *Runtime) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-r.stop:
 	case err = <-r.failed:
-	case err = <-done:
-		done <- nil // it has ended: nobody else reads it
+	case <-done:
+		err = clientErr
 	}
-	stopErr := r.shutDown(done)
+	stopErr := r.shutDown(done) //nolint:contextcheck // ctx is over: the stop has a budget of its own
 	if err == nil {
 		err = stopErr
 	}
@@ -110,7 +114,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 }
 
 // shutDown drains, commits, leaves and stops, within the ShutdownTimeout.
-func (r *Runtime) shutDown(done <-chan error) error {
+func (r *Runtime) shutDown(done <-chan struct{}) error {
 	r.stopOnce.Do(func() { close(r.stop) })
 	until := time.Now().Add(r.cfg.ShutdownTimeout)
 	r.observer.Emit(observe.ShutdownBegan{})

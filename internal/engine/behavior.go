@@ -71,7 +71,7 @@ func (w *worker) startFailed(ho *handOver, err error) {
 }
 
 // make runs the factory and Start. A Goexit passes through to run.
-func (w *worker) make(ho *handOver) (err error) { //nolint:nonamedreturns // set by the deferred recover
+func (w *worker) make(ho *handOver) (err error) {
 	if w.ctl.Load().ctx.Err() != nil {
 		w.renew() // an operator's restart ended the last one
 	}
@@ -114,7 +114,7 @@ func (w *worker) stop(cause error) {
 	}
 }
 
-func (w *worker) runStop(s actors.Stopper, cause error) (err error) { //nolint:nonamedreturns // set by the deferred recover
+func (w *worker) runStop(s actors.Stopper, cause error) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.stopBudget())
 	defer cancel()
 	slow := time.AfterFunc(w.stopBudget(), func() {

@@ -153,7 +153,7 @@ func New(opts Options) *Engine {
 // Stop ends the actors. Partitions have to be drained or lost by then. A call that was
 // abandoned goes on until it returns by itself.
 func (e *Engine) Stop() {
-	_ = e.root.StopFuture(e.group).Wait() //nolint:errcheck // all that can be done about it is the next line
+	_ = e.root.StopFuture(e.group).Wait()
 	e.system.Shutdown()
 	e.pool.stop()
 }

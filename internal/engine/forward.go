@@ -131,7 +131,7 @@ func clean(err error) string {
 // class names the kind of an error, for grouping: the type of the innermost one.
 func class(err error) string {
 	for {
-		inner, ok := err.(interface{ Unwrap() error }) //nolint:errorlint // walks the chain itself
+		inner, ok := err.(interface{ Unwrap() error })
 		if !ok || inner.Unwrap() == nil {
 			return fmt.Sprintf("%T", err)
 		}

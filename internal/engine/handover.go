@@ -56,7 +56,7 @@ func (ho *handOver) reset() {
 
 func pack(done int, p phase) uint64 { return uint64(done)<<phaseBits | uint64(p) } //nolint:gosec // done is small and positive
 
-func unpack(w uint64) (done int, p phase) {
+func unpack(w uint64) (int, phase) {
 	return int(w >> phaseBits), phase(w & (1<<phaseBits - 1)) //nolint:gosec // fits: see pack
 }
 
@@ -91,7 +91,7 @@ func (ho *handOver) end() bool {
 
 // close takes the hand-over away, and tells how many records were finished and where
 // the lane stood. One that had ended stays so.
-func (ho *handOver) close() (done int, was phase) {
+func (ho *handOver) close() (int, phase) {
 	for {
 		w := ho.word.Load()
 		n, p := unpack(w)
@@ -101,6 +101,7 @@ func (ho *handOver) close() (done int, was phase) {
 			return n, p
 		case running:
 			to = taken
+		case idle, claiming:
 		}
 		if ho.word.CompareAndSwap(w, pack(n, to)) {
 			return n, p

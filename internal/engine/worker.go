@@ -226,7 +226,7 @@ func (w *worker) deliver(ho *handOver, n int, p *payload, attempt int) error {
 }
 
 // receive turns a panic into an error. A Goexit passes through to run.
-func (w *worker) receive(ctx context.Context, rec *actors.Record) (err error) { //nolint:nonamedreturns // set by the deferred recover
+func (w *worker) receive(ctx context.Context, rec *actors.Record) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicError{v, debug.Stack()}
