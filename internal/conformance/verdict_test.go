@@ -3,6 +3,7 @@
 package conformance
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -38,8 +39,8 @@ func (b *bed) judge(inputs []string, checks ...string) []history.Event {
 	if err := report.Err(); err != nil {
 		b.t.Errorf("the verdict:\n%v", err)
 	}
-	for _, p := range phantoms(events) {
-		b.t.Errorf("%s offset %d was delivered and is not in the topic", p.tp, p.offset)
+	if p := phantoms(events); len(p) > 0 {
+		b.t.Errorf("%d records were delivered and are not in the topic, the first is %s offset %d", len(p), p[0].tp, p[0].offset)
 	}
 	if b.t.Failed() {
 		b.save(events)
@@ -121,26 +122,47 @@ func repeats(events []history.Event) [][2]history.Event {
 // wantNoRepeats wants each record finished once (S9 where its bound is 0).
 func (b *bed) wantNoRepeats(events []history.Event) {
 	b.t.Helper()
-	for _, r := range repeats(events) {
-		b.t.Errorf("%s offset %d was finished by %s and again by %s", r[0].TP(), r[0].Offset, r[0].Incarnation, r[1].Incarnation)
+	if r := repeats(events); len(r) > 0 {
+		b.t.Errorf("%d records were finished again: %s", len(r), describe(r[0]))
 	}
 }
 
-// wantRepeatsOf wants only records repeated that were finished by m and that none of its
-// acknowledged commits covers (S9 for a member that was killed or cut off).
+func describe(repeat [2]history.Event) string {
+	return fmt.Sprintf("%s offset %d by %s and then by %s", repeat[0].TP(), repeat[0].Offset, repeat[0].Incarnation, repeat[1].Incarnation)
+}
+
+// wantRepeatsOf wants only records repeated that none of m's acknowledged commits covers,
+// counted within the assignment in which it finished them (S9 for a member that was
+// killed, frozen or cut off).
 func (b *bed) wantRepeatsOf(m *member, events []history.Event) {
 	b.t.Helper()
-	acked := map[observe.TopicPartition]int64{}
 	incarnation := ""
+	acked := map[term]int64{}
+	in := map[place]uint64{} // the epoch of a record's first delivery
 	for _, e := range m.journal() {
-		if incarnation = e.Incarnation; e.Kind == history.CommitAnswered && e.Result == history.ResultOK {
-			acked[e.TP()] = max(acked[e.TP()], e.Offset)
+		incarnation = e.Incarnation
+		switch {
+		case e.Kind == history.CommitAnswered && e.Result == history.ResultOK:
+			t := term{e.TP(), e.Epoch}
+			acked[t] = max(acked[t], e.Offset)
+		case e.Kind == history.Started && in[placeOf(&e)] == 0:
+			in[placeOf(&e)] = e.Epoch
 		}
 	}
+	var wrong [][2]history.Event
 	for _, r := range repeats(events) {
-		if r[0].Incarnation != incarnation || r[0].Offset < acked[r[0].TP()] {
-			b.t.Errorf("%s offset %d was finished by %s and again by %s; %s had %d committed",
-				r[0].TP(), r[0].Offset, r[0].Incarnation, r[1].Incarnation, m.spec.Name, acked[r[0].TP()])
+		mine := r[0].Incarnation == incarnation || r[1].Incarnation == incarnation
+		if p := placeOf(&r[0]); !mine || p.offset < acked[term{p.tp, in[p]}] {
+			wrong = append(wrong, r)
 		}
 	}
+	if len(wrong) > 0 {
+		b.t.Errorf("%d records were finished again that no fault excuses: %s", len(wrong), describe(wrong[0]))
+	}
+}
+
+// term is an assignment of a partition within a member.
+type term struct {
+	tp    observe.TopicPartition
+	epoch uint64
 }
