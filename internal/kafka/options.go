@@ -26,6 +26,7 @@ func (o *Options) connection(refused func(error)) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.ClientID("troupe"),
 		kgo.AlwaysRetryEOF(),
+		kgo.FetchMaxWait(fetchWait),
 		kgo.DisableClientMetrics(),
 	}
 	opts = append(opts, o.Extra...)
