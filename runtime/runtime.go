@@ -138,7 +138,7 @@ func (r *Runtime) shutDown(done <-chan struct{}) error {
 	case len(running) > 0:
 		return fmt.Errorf("%w: still running: %s", ErrNotDrained, strings.Join(running, ", "))
 	case !committed:
-		return fmt.Errorf("%w: the last commit was not acknowledged", ErrNotDrained)
+		return fmt.Errorf("%w: a call was cut off, or the last commit was not acknowledged", ErrNotDrained)
 	}
 	return nil
 }

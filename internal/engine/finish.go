@@ -62,8 +62,9 @@ func (p *partition) closeDown(cause error) {
 }
 
 // closeAll takes every hand-over away. Finished records count; a call that goes on is
-// quarantined.
+// quarantined, and its partition did not end cleanly, although it is drained then.
 func (p *partition) closeAll() {
+	cut := false
 	for i := range p.lanes {
 		l := &p.lanes[i]
 		ho := l.current
@@ -84,10 +85,13 @@ func (p *partition) closeAll() {
 		p.a.slots[i].Store(nil)
 		res := core.Result{Kind: core.Interrupted, Err: errNotBegun}
 		if was == running {
-			p.a.clean.Store(false)
+			cut = true
 			res.Kind, res.Err = core.Hung, p.cause()
 		}
 		p.step(&core.Failed{Call: ho.call, Done: done, Result: res})
+	}
+	if cut {
+		p.a.clean.Store(false) // only now: the last step drained the machine
 	}
 }
 

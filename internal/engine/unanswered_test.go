@@ -31,3 +31,22 @@ func TestADrainWhoseLastCommitIsNotAnsweredIsNotClean(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// A call that outlives the drain and then returns was cut off all the same.
+func TestADrainThatCutsACallIsNotClean(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Behavior = actors.Func(func(ctx context.Context, _ *actors.Record) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+	}, func(r *rig) {
+		r.assign(0)
+		r.fetch(0, laneKeys(3), 0, 1, 2)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, committed := r.e.Drain(ctx); committed {
+			t.Error("the drain passes for a clean one")
+		}
+	})
+}
