@@ -202,7 +202,7 @@ func (w *worker) deliver(ho *handOver, n int, p *payload, attempt int) error {
 		return p.err
 	}
 	rec := p.rec
-	if attempt != rec.Attempt {
+	if attempt != 1 {
 		again := *rec // an abandoned call may still be reading the record
 		again.Attempt = attempt
 		rec = &again

@@ -19,6 +19,11 @@ const maxHeartbeat = 3 * time.Second
 // fetched once the request under way has ended, so it also bounds that wait.
 const fetchWait = 500 * time.Millisecond
 
+// fetchBytes bounds what one fetch brings of a partition. It is also how far a buffer
+// that is nearly full can overshoot. Records of a smaller fetch are still in the
+// processor's caches when their lanes get to them, which outweighs the more requests.
+const fetchBytes = 256 << 10
+
 // connection is how every kgo client of ours reaches the brokers: our defaults, the
 // user's options, and then what is not theirs to change. refused is told of each refused
 // authentication; it may be nil.
@@ -27,6 +32,7 @@ func (o *Options) connection(refused func(error)) ([]kgo.Opt, error) {
 		kgo.ClientID("troupe"),
 		kgo.AlwaysRetryEOF(),
 		kgo.FetchMaxWait(fetchWait),
+		kgo.FetchMaxPartitionBytes(fetchBytes),
 		kgo.DisableClientMetrics(),
 	}
 	opts = append(opts, o.Extra...)
@@ -63,8 +69,9 @@ func (o *Options) membership() []kgo.Opt {
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeStartOffset(kgo.NoResetOffset()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // nothing resets by itself (A6)
-		kgo.KeepControlRecords(),                    // the commit line passes them (A8)
-		kgo.KeepRetryableFetchErrors(),              // else a deleted topic is asked for in a hot loop, and silently
+		kgo.WithPools(new(recordPool)),
+		kgo.KeepControlRecords(),       // the commit line passes them (A8)
+		kgo.KeepRetryableFetchErrors(), // else a deleted topic is asked for in a hot loop, and silently
 		kgo.FetchIsolationLevel(isolation),
 		kgo.MaxDecompressBatchBytes(int(o.MaxDecompressedBatch)),
 		kgo.SessionTimeout(o.SessionTimeout),

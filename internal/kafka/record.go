@@ -30,6 +30,7 @@ func convert(in []*kgo.Record) (records []actors.Record, control []int64) { //no
 	for _, r := range in {
 		if r.Attrs.IsControl() {
 			control = append(control, r.Offset)
+			r.Recycle()
 			continue
 		}
 		to := &records[next] // filled in place: a copy of a record costs as much as the rest
@@ -46,6 +47,7 @@ func convert(in []*kgo.Record) (records []actors.Record, control []int64) { //no
 			}
 			to.Headers = slab[first:len(slab):len(slab)]
 		}
+		r.Recycle()
 	}
 	return records, control
 }
