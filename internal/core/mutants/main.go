@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -31,15 +32,16 @@ type mutant struct {
 
 func main() {
 	only := flag.String("run", "", "only mutants whose name matches")
+	seed := flag.Int("seed", 1, "of the random cases")
 	jobs := flag.Int("jobs", 2, "how many to try at a time")
 	flag.Parse()
-	if err := run(*only, *jobs); err != nil {
+	if err := run(*only, *seed, *jobs); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, jobs int) error {
+func run(only string, seed, jobs int) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -53,7 +55,7 @@ func run(only string, jobs int) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // it is the system's temporary folder
-	l := &lab{core: filepath.Join(root, "internal", "core"), dir: dir, sound: map[string]string{}}
+	l := &lab{core: filepath.Join(root, "internal", "core"), dir: dir, seed: strconv.Itoa(seed), sound: map[string]string{}}
 	if err := l.build("sound", ""); err != nil {
 		return err
 	}
