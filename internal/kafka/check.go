@@ -16,7 +16,8 @@ type refusal struct{ option, reason string }
 
 // refusals are the options that go around fencing, offsets, security, or what a forward
 // promises. An option that kgo adds later is allowed until it is listed here; ours come
-// last in any case. The first two join a group, which sets others.
+// last in any case, but for SASL, which adds up. One that sets others too comes before
+// them.
 func refusals() []refusal {
 	const (
 		group     = "the runtime joins and leaves the group itself"
@@ -45,8 +46,8 @@ func refusals() []refusal {
 		{"OnPartitionsLost", callbacks},
 		{"OnOffsetsFetched", offsets},
 		{"AdjustFetchOffsetsFn", offsets},
-		{"ConsumeStartOffset", "set Topic.StartAt"},
 		{"ConsumeResetOffset", "set Topic.OnGap"},
+		{"ConsumeStartOffset", "set Topic.StartAt"},
 		{"DisableAutoCommit", offsets},
 		{"GreedyAutoCommit", offsets},
 		{"AutoCommitInterval", offsets},
