@@ -55,12 +55,23 @@ func newBed(t *testing.T) *bed {
 	}
 	h := history.New()
 	b := &bed{
-		t: t, group: runID + "." + strings.ReplaceAll(t.Name(), "/", "."), dir: t.TempDir(), adm: adm,
+		t: t, group: runID + "." + strings.Map(nameable, t.Name()), dir: t.TempDir(), adm: adm,
 		history: h, produced: history.NewProducer(h), observed: history.NewObserver(h),
 	}
 	t.Cleanup(b.remove)
 	b.watch()
 	return b
+}
+
+// nameable turns the name of a test into one that Kafka takes.
+func nameable(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '-':
+		return r
+	case r == '/':
+		return '.'
+	}
+	return -1
 }
 
 // topic creates one and returns its name. Settings are key, value, key, value, …
