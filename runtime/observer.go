@@ -23,11 +23,13 @@ type observer struct {
 // hookPatience is how long an event waits for a hook.
 const hookPatience = time.Second
 
-// guarded is a hook and its goroutine, which ends when work is closed.
+// guarded is a hook and its goroutine, which ends with over. A call that was left behind
+// by its lane may tell of its return long after that: then nobody hears it.
 type guarded struct {
 	hook    observe.Hook
 	logger  *zap.Logger
 	work    chan hookCall
+	over    chan struct{} // closed at the end of Run
 	hung    atomic.Bool
 	dropped atomic.Int64
 }
@@ -41,7 +43,7 @@ type hookCall struct {
 func newObserver(logger *zap.Logger, hooks []observe.Hook) *observer {
 	o := &observer{log: &eventLog{logger}}
 	for _, h := range hooks {
-		o.hooks = append(o.hooks, &guarded{hook: h, logger: logger, work: make(chan hookCall)})
+		o.hooks = append(o.hooks, &guarded{hook: h, logger: logger, work: make(chan hookCall), over: make(chan struct{})})
 		if rh, ok := h.(observe.RecordHook); ok {
 			o.records = append(o.records, rh)
 		}
@@ -58,7 +60,7 @@ func (o *observer) start() {
 // stop ends the hooks' goroutines; that of a hook that hangs ends when it returns.
 func (o *observer) stop() {
 	for _, g := range o.hooks {
-		close(g.work)
+		close(g.over)
 	}
 }
 
@@ -99,6 +101,8 @@ func (g *guarded) call(c hookCall) {
 	defer timer.Stop()
 	select {
 	case g.work <- c:
+	case <-g.over:
+		return
 	case <-timer.C:
 		g.hangs(c)
 		return
@@ -119,8 +123,13 @@ func (g *guarded) hangs(c hookCall) {
 }
 
 func (g *guarded) run() {
-	for c := range g.work {
-		g.one(c)
+	for {
+		select {
+		case <-g.over:
+			return
+		case c := <-g.work:
+			g.one(c)
+		}
 		if g.hung.Swap(false) {
 			g.logger.Warn("the hook has returned", zap.String("hook", fmt.Sprintf("%T", g.hook)), zap.Int64("dropped", g.dropped.Swap(0)))
 		}
