@@ -89,6 +89,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 	r.mu.Unlock()
 	clientCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	r.warnInsecure()
 	done := make(chan struct{})
 	var clientErr error // read after done is closed
 	go func() {
@@ -111,6 +112,16 @@ func (r *Runtime) Run(ctx context.Context) error {
 	}
 	r.observer.Emit(observe.ShutdownEnded{Err: err})
 	return err
+}
+
+// warnInsecure says what Config.AllowInsecure lets pass.
+func (r *Runtime) warnInsecure() {
+	if r.cfg.TLS == nil && r.cfg.SASL.Mechanism == saslPlain {
+		r.observer.Emit(observe.Warned{What: "AllowInsecure: the password travels in plain text"})
+	}
+	if r.cfg.TLS != nil && r.cfg.TLS.InsecureSkipVerify {
+		r.observer.Emit(observe.Warned{What: "AllowInsecure: the brokers' certificates are not verified"})
+	}
 }
 
 // shutDown drains, commits, leaves and stops, within the ShutdownTimeout.
