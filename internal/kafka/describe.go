@@ -22,7 +22,7 @@ const (
 
 	// cutTries is how many connections in a row have to be closed amid authentication
 	// before that counts as a refusal.
-	cutTries = 5
+	cutTries = 4
 	keySASL  = 36
 
 	mayRead  = 1 << int(kmsg.ACLOperationRead)
@@ -41,6 +41,9 @@ func (c *Client) Describe(ctx context.Context) error {
 		return err
 	}
 	watch := &saslWatch{answered: func(t time.Time) { c.answered.Store(&t) }}
+	try, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watch.refused = cancel
 	cl, err := kgo.NewClient(append(opts, kgo.WithHooks(watch))...)
 	if err != nil {
 		return err
@@ -49,7 +52,7 @@ func (c *Client) Describe(ctx context.Context) error {
 	unknown := 0
 	for tries := 0; ; tries++ {
 		c.turn()
-		err := c.describe(ctx, cl)
+		err := c.describe(try, cl)
 		var topic *TopicError
 		switch {
 		case err == nil:
@@ -139,6 +142,7 @@ func topicProblem(t *kmsg.MetadataResponseTopic, needs int32) error {
 // brokers refuse a password.
 type saslWatch struct {
 	answered func(time.Time)
+	refused  func() // ends what would be tried again
 	cut      atomic.Int32
 }
 
@@ -148,6 +152,8 @@ func (w *saslWatch) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE
 	case e2e.Err() == nil:
 		w.answered(time.Now())
 	case key == keySASL && errors.Is(e2e.ReadErr, io.EOF):
-		w.cut.Add(1)
+		if w.cut.Add(1) >= cutTries {
+			w.refused()
+		}
 	}
 }
