@@ -16,7 +16,10 @@ import (
 var errVerdict = errors.New("the verdict is not clean")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Nobody reads any more, as with | head: that is an interrupt too, since there may be
+	// topics to remove.
+	read, _ := signal.NotifyContext(context.Background(), syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(read, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	root := &cobra.Command{
 		Use:           "runner",

@@ -78,7 +78,7 @@ func (b *baseline) handle(ctx context.Context, r *kgo.Record) {
 	b.finished = append(b.finished, time.Now())
 }
 
-func recovered(ctx context.Context, value []byte, attempt int) (err error) { //nolint:nonamedreturns // set by the deferred recover
+func recovered(ctx context.Context, value []byte, attempt int) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)

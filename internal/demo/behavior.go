@@ -84,10 +84,14 @@ func (c *clerk) Receive(ctx context.Context, rec *actors.Record) error {
 	return err
 }
 
-// Stop counts the restarts: the other causes are changes of owner.
+// Stop writes down the end of an assignment and counts the restarts.
 func (c *clerk) Stop(_ context.Context, cause error) error {
-	for _, other := range []error{actors.ErrRevoked, actors.ErrLost, actors.ErrShutdown} {
-		if errors.Is(cause, other) {
+	for _, moved := range []error{actors.ErrRevoked, actors.ErrLost, actors.ErrShutdown} {
+		if errors.Is(cause, moved) {
+			c.journal.history.Append(history.Event{
+				Kind: history.Disturbance, Incarnation: c.journal.member,
+				Topic: c.vp.Topic, Partition: c.vp.Partition, Lane: c.vp.Index, Text: cause.Error(),
+			})
 			return nil
 		}
 	}

@@ -5,11 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const (
+	setUpFor   = 5 * time.Second
+	topicPause = 50 * time.Millisecond // between two looks at new topics
 )
 
 // names are those of a run's topics and group.
@@ -38,34 +44,35 @@ type cluster struct {
 	names    names
 	client   *kgo.Client
 	admin    *kadm.Client
+	made     bool // there may be topics to remove
 }
 
 // openCluster starts the embedded broker unless there are brokers, and makes the topics.
+// What it returns with an error is to be closed too.
 func openCluster(ctx context.Context, brokers []string, runID string) (*cluster, error) {
 	c := &cluster{brokers: brokers, names: newNames("troupe-demo-" + runID + ".")}
 	if len(brokers) == 0 {
 		embedded, err := kfake.NewCluster(kfake.NumBrokers(1))
 		if err != nil {
-			return nil, fmt.Errorf("embedded broker: %w", err)
+			return c, fmt.Errorf("embedded broker: %w", err)
 		}
 		c.embedded, c.brokers, c.names = embedded, embedded.ListenAddrs(), newNames("")
 	}
 	client, err := c.connect()
 	if err != nil {
-		c.stopEmbedded()
-		return nil, err
+		return c, err
 	}
 	c.client, c.admin = client, kadm.NewClient(client)
-	if err := c.createTopics(ctx); err != nil {
-		return nil, errors.Join(err, c.close(context.WithoutCancel(ctx)))
-	}
-	return c, nil
+	ctx, cancel := context.WithTimeout(ctx, setUpFor)
+	defer cancel()
+	return c, c.createTopics(ctx)
 }
 
 // connect makes a client with connections of its own.
 func (c *cluster) connect(opts ...kgo.Opt) (*kgo.Client, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(c.brokers...), kgo.ClientID("troupe-demo"), kgo.DisableClientMetrics(),
+		kgo.MetadataMinAge(topicPause), // or a look at new topics is answered from 5 seconds ago
 	}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", strings.Join(c.brokers, ","), err)
@@ -76,6 +83,10 @@ func (c *cluster) connect(opts ...kgo.Opt) (*kgo.Client, error) {
 func (c *cluster) createTopics(ctx context.Context) error {
 	timestamps := "CreateTime" // a delay counts from what the producer says, whatever the cluster's default
 	configs := map[string]*string{"message.timestamp.type": &timestamps}
+	if err := c.client.Ping(ctx); err != nil {
+		return fmt.Errorf("no broker of %s answered within %v: %w", strings.Join(c.brokers, ","), setUpFor, err)
+	}
+	c.made = true
 	partitions := c.names.inputs()
 	partitions[c.names.deadLetters()] = 1
 	for topic, n := range partitions {
@@ -83,7 +94,38 @@ func (c *cluster) createTopics(ctx context.Context) error {
 			return fmt.Errorf("create topic %s: %w", topic, err)
 		}
 	}
-	return nil
+	return c.awaitTopics(ctx)
+}
+
+// awaitTopics waits until the new topics have leaders: brokers learn of a topic after
+// they said that it was created.
+func (c *cluster) awaitTopics(ctx context.Context) error {
+	for {
+		topics, err := c.admin.ListTopics(ctx, c.names.all()...)
+		if err != nil {
+			return fmt.Errorf("list topics: %w", err)
+		}
+		if led(topics) {
+			return nil
+		}
+		if err := wait(ctx, topicPause); err != nil {
+			return fmt.Errorf("the new topics have no leaders: %w", errors.Join(topics.Error(), err))
+		}
+	}
+}
+
+func led(topics kadm.TopicDetails) bool {
+	for _, t := range topics {
+		if t.Err != nil || len(t.Partitions) == 0 {
+			return false
+		}
+		for _, p := range t.Partitions {
+			if p.Err != nil || p.Leader < 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // topicIDs are the names of topics by the ids that newer requests use.
@@ -102,28 +144,27 @@ func (c *cluster) topicIDs(ctx context.Context) (map[[16]byte]string, error) {
 // close removes what the run made.
 func (c *cluster) close(ctx context.Context) error {
 	defer c.stopEmbedded()
-	defer c.client.Close()
-	if c.embedded != nil {
+	if c.client == nil {
 		return nil
 	}
-	var errs []error
-	for _, r := range c.mustDelete(ctx, &errs) {
+	defer c.client.Close()
+	if c.embedded != nil || !c.made {
+		return nil
+	}
+	topics, err := c.admin.DeleteTopics(ctx, c.names.all()...)
+	errs := []error{err}
+	for _, r := range topics {
 		if r.Err != nil && !errors.Is(r.Err, kerr.UnknownTopicOrPartition) {
-			errs = append(errs, fmt.Errorf("remove topic %s: %w", r.Topic, r.Err))
+			errs = append(errs, fmt.Errorf("%s: %w", r.Topic, r.Err))
 		}
 	}
 	if _, err := c.admin.DeleteGroup(ctx, c.names.group); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		errs = append(errs, fmt.Errorf("remove group %s: %w", c.names.group, err))
+		errs = append(errs, fmt.Errorf("group %s: %w", c.names.group, err))
 	}
-	return errors.Join(errs...)
-}
-
-func (c *cluster) mustDelete(ctx context.Context, errs *[]error) kadm.DeleteTopicResponses {
-	responses, err := c.admin.DeleteTopics(ctx, c.names.all()...)
-	if err != nil {
-		*errs = append(*errs, fmt.Errorf("remove topics: %w", err))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove what the run made: %w", err)
 	}
-	return responses
+	return nil
 }
 
 func (c *cluster) stopEmbedded() {

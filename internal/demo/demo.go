@@ -10,7 +10,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -24,18 +23,13 @@ import (
 
 // The times of a run, from its start.
 const (
-	settleBy  = 21 * time.Second
-	endBy     = 27 * time.Second
-	removeFor = 2 * time.Second // to remove topics and group from a cluster of somebody else
+	settleBy  = 18 * time.Second
+	endBy     = 26 * time.Second
+	hangsBy   = 28 * time.Second
+	removeFor = 1500 * time.Millisecond // to remove topics and group from a cluster of somebody else
 
-	// MaxDuration leaves enough of the 30 s for all that comes after the records.
-	MaxDuration = 15 * time.Second
-)
-
-// The second member joins and leaves when so much of the records has been sent.
-const (
-	joinAt  = 0.3
-	leaveAt = 0.7
+	// MaxDuration leaves enough of the 30 s for all that comes before and after the records.
+	MaxDuration = 12 * time.Second
 )
 
 // Options are those of a run.
@@ -86,25 +80,42 @@ type run struct {
 // could not be carried through, or ctx ended before, there is an error and no verdict.
 func Run(ctx context.Context, opts Options) (bool, error) {
 	r := &run{opts: opts, began: time.Now(), history: history.New(), counts: &counters{}}
-	ctx, cancel := context.WithTimeoutCause(ctx, endBy, errors.New("the run did not end in time"))
+	type result struct {
+		ok  bool
+		err error
+	}
+	done := make(chan result, 1) // a run that hangs is left behind
+	go func() {
+		ok, err := r.run(ctx)
+		done <- result{ok, err}
+	}()
+	select {
+	case res := <-done:
+		return res.ok, res.err
+	case <-time.After(hangsBy):
+		return false, errors.Join(errHangs, r.tearDown(ctx))
+	}
+}
+
+var (
+	errHangs = errors.New("the run hangs")
+	errEnd   = errors.New("the run did not end in time")
+)
+
+func (r *run) run(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, endBy, errEnd)
 	defer cancel()
 	if err := r.setUp(ctx); err != nil {
-		return false, errors.Join(err, r.tearDown())
+		return false, errors.Join(err, r.tearDown(ctx))
 	}
 	err := r.perform(ctx)
-	var hits int
-	if r.wire != nil {
-		var wireErr error
-		hits, wireErr = r.wire.close()
-		err = errors.Join(err, wireErr)
+	hits, wireErr := r.wire.close()
+	if err = errors.Join(err, wireErr); err != nil {
+		return false, errors.Join(err, r.tearDown(ctx))
 	}
-	if err != nil {
-		return false, errors.Join(err, r.tearDown())
-	}
-	events := r.history.Events()
-	report := r.report(events, hits)
-	report.write(opts.Out)
-	return report.verdict.OK(), r.tearDown()
+	report := r.report(r.history.Events(), hits)
+	report.write(r.opts.Out)
+	return report.verdict.OK(), r.tearDown(ctx)
 }
 
 func (r *run) setUp(ctx context.Context) error {
@@ -135,149 +146,13 @@ func (r *run) setUp(ctx context.Context) error {
 	return err
 }
 
-func (r *run) tearDown() error {
+func (r *run) tearDown(ctx context.Context) error {
 	if r.cluster == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), removeFor)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeFor) // also after an interrupt
 	defer cancel()
 	return r.cluster.close(ctx)
-}
-
-// perform is the run itself: a member, records, a second member that comes and goes, and
-// a clean end. All it started has ended when it returns.
-func (r *run) perform(ctx context.Context) error {
-	side, stopSide := context.WithCancel(ctx)
-	var others sync.WaitGroup
-	defer others.Wait()
-	defer stopSide()
-	var observed error
-	others.Go(func() { observed = r.observer.run(side) })
-	others.Go(func() { r.loop.run(side) })
-	others.Go(func() { newTable(r.opts.Out).run(side, r.snapshot) })
-
-	err := r.withMembers(ctx)
-	stopSide()
-	others.Wait()
-	if err = errors.Join(err, observed); err != nil {
-		return err
-	}
-	return r.observer.finish(ctx)
-}
-
-func (r *run) withMembers(ctx context.Context) error {
-	r.enter("the group forms")
-	a, err := r.join("a")
-	if err != nil {
-		return err
-	}
-	if err := a.ready(ctx); err != nil {
-		return errors.Join(err, r.leave(a))
-	}
-	var work sync.WaitGroup
-	var produced, visited error
-	visit, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r.enter("orders arrive")
-	work.Go(func() { produced = r.producer.run(ctx, r.plan) })
-	work.Go(func() { visited = r.visit(visit) })
-	err = r.watch(ctx, a, &work)
-	cancel()
-	work.Wait()
-	return errors.Join(err, produced, visited, r.leave(a))
-}
-
-// visit lets a second member join and leave.
-func (r *run) visit(ctx context.Context) error {
-	if wait(ctx, r.part(joinAt)) != nil {
-		return nil
-	}
-	r.enter("b joins")
-	b, err := r.join("b")
-	if err != nil {
-		return err
-	}
-	joined := time.Since(r.began)
-	_ = wait(ctx, r.part(leaveAt-joinAt)) // it leaves early when the run ends early
-	r.enter("b leaves")
-	err = r.leave(b)
-	r.enter("a goes on alone")
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.guest = [2]time.Duration{joined, time.Since(r.began)}
-	return err
-}
-
-// part is a share of the time for which records are sent.
-func (r *run) part(share float64) time.Duration {
-	return time.Duration(share * float64(r.opts.Duration))
-}
-
-// watch waits until all that was sent is committed, as the observer sees it, or until
-// there is no use in waiting.
-func (r *run) watch(ctx context.Context, a *member, work *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() { // ends with work, which the caller waits for
-		work.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-a.ended:
-		return errors.Join(errors.New("member a ended before its time"), a.failure())
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	r.enter("the rest is finished")
-	deadline := time.NewTimer(settleBy - time.Since(r.began))
-	defer deadline.Stop()
-	ticker := time.NewTicker(sampleEvery)
-	defer ticker.Stop()
-	for last := r.observer.samples.Load(); ; {
-		// A sample that began before the last record was acknowledged says nothing.
-		if r.observer.samples.Load() > last+1 && r.observer.caughtUp.Load() {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-deadline.C:
-			return nil // the verdict will say what is missing
-		case <-a.ended:
-			return errors.Join(errors.New("member a ended before its time"), a.failure())
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func (r *run) join(name string) (*member, error) {
-	m, err := r.crew.join(context.Background(), name) // it is stopped by leave, cleanly
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.members = append(r.members, m)
-	return m, nil
-}
-
-func (r *run) leave(m *member) error {
-	err := m.stop()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range r.members {
-		if r.members[i] == m {
-			r.members = append(r.members[:i:i], r.members[i+1:]...)
-			break
-		}
-	}
-	return err
-}
-
-func (r *run) enter(phase string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.phase = phase
 }
 
 func (r *run) snapshot() snapshot {
@@ -298,7 +173,7 @@ func (r *run) report(events []history.Event, hits int) *report {
 	f := figuresOf(events, r.cluster.names.orders)
 	broker := "embedded broker on " + r.cluster.brokers[0]
 	if r.cluster.embedded == nil {
-		broker = fmt.Sprintf("brokers %s", strings.Join(r.cluster.brokers, ","))
+		broker = "brokers " + strings.Join(r.cluster.brokers, ",")
 	}
 	return &report{
 		names: r.cluster.names, broker: broker, seed: r.opts.Seed, took: time.Since(r.began), guest: r.guest,

@@ -11,6 +11,7 @@ import (
 // figures are what a report tells beside the verdict, from the same history.
 type figures struct {
 	finished map[string]int // records by topic, each once
+	byMember map[string]int // calls that finished a record
 	began    time.Time      // the first order was sent
 	ended    time.Time      // the last order was finished
 	repeated int            // records that were finished more than once
@@ -24,7 +25,7 @@ type figures struct {
 
 func figuresOf(events []history.Event, orders string) figures {
 	events = placed(events)
-	f := figures{finished: map[string]int{}}
+	f := figures{finished: map[string]int{}, byMember: map[string]int{}}
 	finished, late := map[string]int{}, lateness{entered: map[string]bool{}, spells: map[observe.TopicPartition]spell{}}
 	for i := range events {
 		switch e := &events[i]; e.Kind {
@@ -36,6 +37,10 @@ func figuresOf(events []history.Event, orders string) figures {
 			f.enter(e, &late)
 		case history.Leave:
 			f.leave(e, finished, orders)
+		case history.Disturbance:
+			if s := late.spells[e.TP()]; s.member == e.Incarnation {
+				late.spells[e.TP()] = spell{}
+			}
 		default:
 		}
 	}
@@ -50,7 +55,7 @@ type lateness struct {
 	spells  map[observe.TopicPartition]spell
 }
 
-// spell is since when a member works on a partition.
+// spell is since when a member works on a partition; empty: nobody does.
 type spell struct {
 	member string
 	since  int64
@@ -80,6 +85,7 @@ func (f *figures) leave(e *history.Event, finished map[string]int, orders string
 	switch e.Result {
 	case history.ResultOK:
 		finished[e.ID]++
+		f.byMember[e.Incarnation]++
 		switch finished[e.ID] {
 		case 1:
 			f.finished[e.Topic]++

@@ -16,7 +16,8 @@ import (
 
 const (
 	maxAttempts     = 3
-	shutdownTimeout = 6 * time.Second
+	readyTimeout    = 10 * time.Second
+	shutdownTimeout = 5 * time.Second
 )
 
 // retries space the attempts at a record.
@@ -92,9 +93,9 @@ func (c *crew) config(name string) runtime.Config {
 	}
 }
 
-// stop drains the member and waits until it has left.
-func (m *member) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout+2*time.Second)
+// stop drains the member and waits until it has left, also when ctx has ended.
+func (m *member) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout+time.Second/2)
 	defer cancel()
 	if err := m.runtime.Shutdown(ctx); err != nil {
 		return fmt.Errorf("member %s did not stop in time: %w", m.name, err)
@@ -113,6 +114,8 @@ func (m *member) failure() error {
 
 // ready waits until the member works on its first assignment.
 func (m *member) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
 	select {
 	case <-m.runtime.Ready():
 		return nil

@@ -34,7 +34,8 @@ func (r *report) write(w io.Writer) {
 	line("finished", "%s orders, %s payments, %s reminders", number(f.finished[r.names.orders]),
 		number(f.finished[r.names.payments]), number(f.finished[r.names.reminders]))
 	if r.guest[1] > 0 {
-		line("members", "a, and b which joined at %.1f s and had left at %.1f s", r.guest[0].Seconds(), r.guest[1].Seconds())
+		line("members", "a finished %s, and b %s between joining at %.1f s and leaving by %.1f s",
+			number(f.byMember["a"]), number(f.byMember["b"]), r.guest[0].Seconds(), r.guest[1].Seconds())
 	}
 	r.throughput(line)
 	line("failures", "%s calls failed, %s panicked; %s restarts, %s dead letters",

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	tick  = 50 * time.Millisecond // records are sent in bursts
+	tick  = 20 * time.Millisecond // records are sent in bursts
 	delay = 2 * time.Second       // of the reminders
 
 	// headerID carries the producer's name of a record. The verdict goes by it: what a
