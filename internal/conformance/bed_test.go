@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,9 @@ type bed struct {
 	members int
 }
 
+// beds counts them, so that a test that is repeated has names of its own each time.
+var beds atomic.Int64
+
 // admin is a client for everything that tests do themselves.
 var admin = sync.OnceValues(func() (*kadm.Client, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(broker()), kgo.ClientID("conformance"))
@@ -55,10 +59,11 @@ func newBed(t *testing.T) *bed {
 	}
 	h := history.New()
 	b := &bed{
-		t: t, group: runID + "." + strings.Map(nameable, t.Name()), dir: t.TempDir(), adm: adm,
+		t: t, group: fmt.Sprintf("%s.%d.%s", runID, beds.Add(1), strings.Map(nameable, t.Name())), dir: t.TempDir(), adm: adm,
 		history: h, produced: history.NewProducer(h), observed: history.NewObserver(h),
 	}
 	t.Cleanup(b.remove)
+	t.Cleanup(b.save)
 	b.watch()
 	return b
 }
@@ -74,7 +79,7 @@ func nameable(r rune) rune {
 	return -1
 }
 
-// topic creates one and returns its name. Settings are key, value, key, value, …
+// topic creates one and returns its name. Settings are keys and values in turn.
 func (b *bed) topic(name string, partitions int32, settings ...string) string {
 	b.t.Helper()
 	full := b.group + "." + name

@@ -4,7 +4,6 @@ package conformance
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"sync"
 	"testing"
@@ -170,7 +169,7 @@ func TestCompactionHoles(t *testing.T) {
 func TestTimestampsFarAhead(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	lifted := []string{"message.timestamp.after.max.ms", fmt.Sprint(int64(1) << 60)}
+	lifted := []string{"message.timestamp.after.max.ms", strconv.FormatInt(1<<60, 10)}
 	plain, delayed := b.topic("orders", 1, lifted...), b.topic("delayed", 1, lifted...)
 	dead := b.topic("dead", 1) // refuses such timestamps: a copy has its own
 	const delay, skew = time.Second, time.Second

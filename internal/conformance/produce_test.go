@@ -120,7 +120,7 @@ func (b *bed) produce(topic string, partitions int32, n int, keys ...string) {
 func (b *bed) produceRecords(cl *kgo.Client, records ...*kgo.Record) {
 	b.t.Helper()
 	for _, r := range records {
-		b.send(cl, r)
+		b.send(b.t.Context(), cl, r)
 	}
 	if err := cl.Flush(b.t.Context()); err != nil {
 		b.t.Fatal(err)
@@ -128,9 +128,9 @@ func (b *bed) produceRecords(cl *kgo.Client, records ...*kgo.Record) {
 }
 
 // send writes one record without waiting and notes what becomes of it.
-func (b *bed) send(cl *kgo.Client, r *kgo.Record) {
+func (b *bed) send(ctx context.Context, cl *kgo.Client, r *kgo.Record) {
 	attempt := b.produced.Sent(r.Topic, fmt.Sprintf("%d/%s", r.Partition, r.Value), r.Key)
-	cl.Produce(context.Background(), r, func(r *kgo.Record, err error) {
+	cl.Produce(ctx, r, func(r *kgo.Record, err error) {
 		if err != nil {
 			attempt.Unknown(err)
 			return
@@ -166,7 +166,7 @@ func (b *bed) load(topic string, partitions int32, interval time.Duration) load 
 			case <-tick.C:
 			}
 			p := int32(i) % partitions
-			b.send(cl, &kgo.Record{
+			b.send(context.WithoutCancel(ctx), cl, &kgo.Record{
 				Topic: topic, Partition: p, Key: fmt.Appendf(nil, "k%d", i/int(partitions)%10), Value: fmt.Appendf(nil, "load%d", i),
 			})
 			mu.Lock()

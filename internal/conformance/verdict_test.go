@@ -30,11 +30,7 @@ func (b *bed) judge(inputs []string, checks ...string) []history.Event {
 	for _, topic := range inputs {
 		b.readBack(topic)
 	}
-	all := [][]history.Event{b.history.Events()}
-	for _, m := range b.all {
-		all = append(all, m.journal())
-	}
-	events := history.Merge(all...)
+	events := b.events()
 	report := check.Judge(events, checks...)
 	if err := report.Err(); err != nil {
 		b.t.Errorf("the verdict:\n%v", err)
@@ -42,10 +38,17 @@ func (b *bed) judge(inputs []string, checks ...string) []history.Event {
 	if p := phantoms(events); len(p) > 0 {
 		b.t.Errorf("%d records were delivered and are not in the topic, the first is %s offset %d", len(p), p[0].tp, p[0].offset)
 	}
-	if b.t.Failed() {
-		b.save(events)
-	}
 	return events
+}
+
+// events are what everyone wrote down so far.
+func (b *bed) events() []history.Event {
+	b.t.Helper()
+	all := [][]history.Event{b.history.Events()}
+	for _, m := range b.all {
+		all = append(all, m.journal())
+	}
+	return history.Merge(all...)
 }
 
 // readBack writes down what a topic holds at the end.
@@ -66,14 +69,17 @@ func (b *bed) readBack(topic string) {
 }
 
 // save keeps the history of a test that failed.
-func (b *bed) save(events []history.Event) {
+func (b *bed) save() {
+	if !b.t.Failed() {
+		return
+	}
 	f, err := os.CreateTemp("", "troupe-history-*.jsonl")
 	if err != nil {
 		b.t.Error(err)
 		return
 	}
 	defer f.Close()
-	if err := history.Save(f, events); err != nil {
+	if err := history.Save(f, b.events()); err != nil {
 		b.t.Error(err)
 	}
 	b.t.Logf("the history is in %s", f.Name())
