@@ -5,7 +5,7 @@ package readme
 import (
 	"os"
 	"path/filepath"
-	"runtime"
+	goruntime "runtime"
 	"testing"
 	"time"
 )
@@ -13,7 +13,7 @@ import (
 // root is the folder of the repository, two above this file.
 func root(t *testing.T) string {
 	t.Helper()
-	_, file, _, ok := runtime.Caller(0)
+	_, file, _, ok := goruntime.Caller(0)
 	if !ok || !filepath.IsAbs(file) {
 		t.Fatalf("this file is at %q: the tests want to know where, so build them without -trimpath", file)
 	}
