@@ -102,15 +102,16 @@ func (p *partition) cause() error {
 	return actors.ErrRestart
 }
 
-// commitPause is the wait before a refused last commit is tried again.
+// commitPause is the wait before a last commit is tried again.
 const commitPause = 100 * time.Millisecond
 
 // lastCommit looks at the answer to a commit while the partition ends. One that was
-// refused, or was of an earlier line, is followed by another, until the callback's
-// patience is over and the fence is up.
+// refused or not answered, or was of an earlier line, is followed by another, until the
+// callback's patience is over and the fence is up. A rebuild does not wait: its next
+// machine knows that the line was not acknowledged.
 func (p *partition) lastCommit(res CommitResult) {
 	switch {
-	case res.Outcome == observe.Refused && !res.Fenced && !p.a.fence.raised():
+	case res.Outcome != observe.OK && p.rebuild == nil && !res.Fenced && !p.a.fence.raised():
 		e, pid := p.e, p.ctx.Self()
 		time.AfterFunc(commitPause, func() { e.root.Send(pid, commitAgain{}) })
 		return

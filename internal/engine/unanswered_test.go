@@ -50,3 +50,27 @@ func TestADrainThatCutsACallIsNotClean(t *testing.T) {
 		}
 	})
 }
+
+// An answer that is lost leaves time: the line is sent again.
+func TestALastCommitThatIsNotAnsweredIsSentAgain(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return nil })
+	}, func(r *rig) {
+		lost := 0
+		r.client.commitAs = func(CommitLine) CommitResult {
+			if lost++; lost <= 2 {
+				return CommitResult{Outcome: observe.Unknown, Err: errBad}
+			}
+			return CommitResult{}
+		}
+		r.assign(0)
+		r.fetch(0, laneKeys(3), 0, 1, 2)
+		begun := time.Now()
+		r.e.Revoked([]observe.TopicPartition{tp(0)})
+		if took, want := time.Since(begun), 2*commitPause; took != want {
+			t.Errorf("the revoke took %v, want %v", took, want)
+		}
+		r.wantCommitted(0, 3)
+	})
+}

@@ -178,7 +178,7 @@ func TestOursWinOverTheUsers(t *testing.T) {
 	defer cl.Close()
 	for name, want := range map[string]any{
 		"SeedBrokers": []string{"localhost:1"}, "ConsumerGroup": "g", "InstanceID": "i",
-		"SessionTimeout": 30 * time.Second, "RebalanceTimeout": time.Minute, "HeartbeatInterval": 3 * time.Second,
+		"SessionTimeout": 30 * time.Second, "RebalanceTimeout": time.Minute, "HeartbeatInterval": time.Second,
 		"FetchIsolationLevel": int8(1), "MaxDecompressBatchBytes": 1 << 20, "ConsumeResetOffset": kgo.NoResetOffset(),
 		"ConsumeStartOffset": kgo.NoResetOffset(), "KeepControlRecords": true, "DisableAutoCommit": true,
 		"BlockRebalanceOnPoll": false, "DisableIdempotentWrite": false,
@@ -202,7 +202,7 @@ func TestOursWinOverTheUsers(t *testing.T) {
 func TestHeartbeatInterval(t *testing.T) {
 	t.Parallel()
 	for session, want := range map[time.Duration]time.Duration{
-		45 * time.Second: 3 * time.Second, 9 * time.Second: 3 * time.Second, 6 * time.Second: 2 * time.Second,
+		45 * time.Second: time.Second, 9 * time.Second: time.Second, 2400 * time.Millisecond: 800 * time.Millisecond,
 	} {
 		o := Options{Brokers: []string{"localhost:1"}, Group: "g", SessionTimeout: session, RebalanceTimeout: time.Minute, MaxDecompressedBatch: 1}
 		connection, err := o.connection(nil)

@@ -47,10 +47,18 @@ func all(offsets []Offset, r Result) []Result {
 	return results
 }
 
-// commit sends one request.
+// commit sends one request. One is under way at a time: how often a request was sent is
+// counted for the whole client, and of two at once each would look sent twice, so
+// that no refusal of either would be certain.
 func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 	ctx, cancel := context.WithTimeout(ctx, m.c.opts.CommitTimeout)
 	defer cancel()
+	select {
+	case m.committing <- struct{}{}:
+		defer func() { <-m.committing }()
+	case <-ctx.Done():
+		return all(offsets, Result{Outcome: observe.Refused, Err: context.Cause(ctx)})
+	}
 	id, generation := m.cl.GroupMetadata()
 	req := m.commitRequest(id, generation, offsets)
 	before, moving := m.lease.commits.Load(), m.lease.rebalancing()

@@ -27,8 +27,8 @@ func TestHeartbeatsRenewTheLease(t *testing.T) {
 		before := len(n.leased())
 		time.Sleep(31 * time.Second)
 		calls := n.leased()[before:]
-		if len(calls) < 10 || len(calls) > 12 {
-			r.t.Errorf("%d renewals in 31 s, want one every 3 s", len(calls))
+		if len(calls) < 30 || len(calls) > 32 {
+			r.t.Errorf("%d renewals in 31 s, want one a second", len(calls))
 		}
 		for _, c := range calls {
 			if c.ttl != 10*time.Second || c.sent.After(c.at) || c.at.Sub(c.sent) > time.Millisecond {
@@ -72,7 +72,7 @@ func TestNoLeaseWithoutAnAnswer(t *testing.T) {
 			return nil, errors.New("cut"), true
 		})
 		before := len(n.leased())
-		time.Sleep(9 * time.Second)
+		time.Sleep(4500 * time.Millisecond) // kgo soon joins anew, which is answered
 		if got := n.leased()[before:]; len(got) > 0 {
 			r.t.Errorf("renewed without an answer: %+v", got)
 		}

@@ -23,8 +23,10 @@ type member struct {
 	wake   chan struct{}  // to repairs; capacity 1: one wake-up is as good as many
 
 	relieved chan struct{} // to breathe; capacity 1, as wake
-	before   string        // the member id to take out of the group; empty: none
-	left     string        // set by run: the member id to take out of the group next
+
+	committing chan struct{} // holds a token while a commit is under way
+	before     string        // the member id to take out of the group; empty: none
+	left       string        // set by run: the member id to take out of the group next
 
 	mu    sync.Mutex
 	over  bool // no callback does anything any more
@@ -88,7 +90,7 @@ func (p *partition) held() bool { return p.paused || p.stopped || p.trouble != n
 // join makes the next member. before is the one that it replaces.
 func (c *Client) join(before string) (*member, error) {
 	m := &member{
-		c: c, gate: newGate(), wake: make(chan struct{}, 1), relieved: make(chan struct{}, 1), before: before,
+		c: c, gate: newGate(), wake: make(chan struct{}, 1), relieved: make(chan struct{}, 1), committing: make(chan struct{}, 1), before: before,
 		ids: map[string][16]byte{}, parts: map[observe.TopicPartition]*partition{},
 	}
 	m.lease = &lease{

@@ -11,9 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// heartbeats are sent this often at most; a third of the session timeout when that is
-// less.
-const maxHeartbeat = 3 * time.Second
+// maxHeartbeat is how far heartbeats are apart at most; a third of the session timeout
+// when that is less. A member learns of a rebalance by its next heartbeat, and until it
+// has let go, what moves is idle.
+const maxHeartbeat = time.Second
 
 // fetchWait bounds how long a broker waits for records. A partition that is resumed is
 // fetched once the request under way has ended, so it also bounds that wait.
