@@ -74,14 +74,21 @@ func program(t *testing.T) string {
 	return block[1]
 }
 
-// build compiles a program offline: all that it needs has been fetched for this module.
+// build compiles a program offline, from what was fetched for this module. Its go.mod
+// lists what `go mod tidy` would add: without that Go looks for the requirements of old
+// dependencies, which were never fetched.
 func build(t *testing.T, code string) string {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, "main.go", code)
 	write(t, dir, "go.sum", read(t, "go.sum"))
-	write(t, dir, "go.mod", "module example.com/billing\n\ngo 1.26.0\n\n"+
-		"require github.com/troupe-go/troupe v0.0.0\n\nreplace github.com/troupe-go/troupe => "+root(t)+"\n")
+	const own = "module github.com/troupe-go/troupe\n"
+	requirements, ok := strings.CutPrefix(read(t, "go.mod"), own)
+	if !ok {
+		t.Fatalf("go.mod does not begin with %q", own)
+	}
+	write(t, dir, "go.mod", "module example.com/billing\n"+requirements+
+		"\nrequire github.com/troupe-go/troupe v0.0.0\n\nreplace github.com/troupe-go/troupe => "+root(t)+"\n")
 	binary := filepath.Join(dir, "billing")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
 	cmd.Dir = dir
