@@ -23,6 +23,25 @@ func TestWhatTheDocumentsNameExists(t *testing.T) {
 	}
 }
 
+// TestTheFileMapIsWhole wants every source file of the runtime in ARCHITECTURE's map, so
+// that a reader finds any feature's room.
+func TestTheFileMapIsWhole(t *testing.T) {
+	t.Parallel()
+	text := read(t, "ARCHITECTURE.md")
+	for _, dir := range []string{"actors", "supervision", "runtime", "runtime/observe", "internal/core", "internal/engine", "internal/kafka"} {
+		files, err := fs.Glob(os.DirFS(root(t)), dir+"/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", dir, len(files), err)
+		}
+		for _, f := range files {
+			base := path.Base(f)
+			if !strings.HasSuffix(base, "_test.go") && base != "doc.go" && !strings.Contains(text, "`"+base+"`") {
+				t.Errorf("%s is not in ARCHITECTURE.md's file map", f)
+			}
+		}
+	}
+}
+
 func TestUnknownNamesAreFound(t *testing.T) {
 	t.Parallel()
 	const doc = "Run `make test`, `make sense` or\n\n    go run ./cmd/gone    # and `x`\n    make nothing\n\n" +
