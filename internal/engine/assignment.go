@@ -25,6 +25,7 @@ type assignment struct {
 	logEnd  atomic.Int64               // of the last fetch or look-up
 	logAt   atomic.Int64               // when, nanoseconds since the epoch
 	gen     atomic.Uint32              // the last seek
+	spawned signal                     // the supervisor has a mailbox
 	drained signal                     // a drain has nothing left to wait for
 	done    signal                     // the engine is through with the partition
 	leaving []chan struct{}            // of the lanes whose Stop is under way; to be read once done has happened
@@ -60,6 +61,7 @@ func newAssignment(topic *Topic, as Assignment) *assignment {
 	a := &assignment{
 		tp: as.TP, epoch: as.Epoch, topic: topic,
 		slots:   make([]atomic.Pointer[handOver], topic.Core.Lanes),
+		spawned: newSignal(),
 		drained: newSignal(),
 		done:    newSignal(),
 	}

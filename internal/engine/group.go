@@ -159,6 +159,8 @@ func (g *group) begin(msg begin) {
 func (g *group) spawn(p *part, from beginning) {
 	a := p.a
 	p.pid = g.ctx.Spawn(g.e.props(overPartition{}, func() actor.Actor { return newPartition(g.e, a, from) }))
+	a.actor.Store(p.pid) // it need not have started: its mailbox is there
+	a.spawned.happen()
 }
 
 // forward passes a message on. A partition that waits for its rebuild has no actor:

@@ -19,23 +19,32 @@ func (e *Engine) Assigned(as []Assignment) {
 		return
 	}
 	e.lease.open()
-	for _, as := range as {
-		e.assign(as)
+	begun := make([]*assignment, len(as))
+	for i, as := range as {
+		begun[i] = e.assign(as)
+	}
+	until := time.Now().Add(e.opts.CommitTimeout)
+	for _, a := range begun {
+		a.spawned.wait(until)
 	}
 }
 
-func (e *Engine) assign(as Assignment) {
+// assign begins a partition. Nothing may be sent to it before it has a mailbox of its
+// own: what is sent to the group instead is lost, and could be overtaken.
+func (e *Engine) assign(as Assignment) *assignment {
 	topic := e.topics[as.TP.Topic]
 	a := newAssignment(topic, as)
 	a.actor.Store(e.group) // until the partition's own has started
 	e.mu.Lock()
 	if e.closing {
 		e.mu.Unlock()
-		return
+		a.spawned.happen() // never: nobody is to wait
+		return a
 	}
 	e.assigned[as.TP] = a
 	e.mu.Unlock()
 	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start}, halted: as.Halted}})
+	return a
 }
 
 // present names the partitions that are assigned.
