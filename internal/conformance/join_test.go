@@ -34,8 +34,9 @@ func newPendingJoin(t *testing.T) *pendingJoin {
 	bed.waitDrained(topic)
 	bed.produce(topic, 6, 1, "k") // offset 10, on which a goes on until it is released
 	p.a.waitRunning(3)
+	before := p.a.count(history.RevokeBegan)
 	p.c = bed.start(spec{Name: "c", Topics: []topicSpec{{Name: topic, Lanes: 1}}})
-	eventually(t, "a is asked for a partition", func() bool { return p.a.count(history.RevokeBegan) > 0 })
+	eventually(t, "a is asked for a partition", func() bool { return p.a.count(history.RevokeBegan) > before })
 	eventually(t, "the joins are pending", func() bool {
 		state, members := bed.groupState()
 		return state == "PreparingRebalance" && len(members) == 3

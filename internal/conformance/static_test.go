@@ -87,5 +87,5 @@ func TestTwoProcessesWithOneInstanceID(t *testing.T) {
 	second.stops(exitClean)
 	b.wantAllCommitted(topic)
 	events := b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6)
-	b.wantRepeatsOf(first, events)
+	b.wantRepeatsAboveLines(events)
 }
