@@ -2,7 +2,9 @@ package kafka
 
 import (
 	"context"
+	"errors"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/troupe-go/troupe/actors"
@@ -46,7 +48,18 @@ func (c *Client) Produce(ctx context.Context, f *Forward, done func(error)) {
 		Topic: f.Topic, Partition: f.Partition,
 		Key: f.Record.Key, Value: f.Record.Value, Headers: headers(f.Record.Headers, f.Headers),
 	}
-	m.cl.TryProduce(ctx, r, func(_ *kgo.Record, err error) { done(typed(err)) })
+	m.cl.TryProduce(ctx, r, func(_ *kgo.Record, err error) {
+		if !errors.Is(err, kerr.UnknownTopicID) {
+			done(typed(err))
+			return
+		}
+		// The topic was deleted and created again: kgo fails it until it has forgotten the
+		// old one (K11). Not within the promise, which what is purged may wait for.
+		go func() { // ends with done
+			m.cl.PurgeTopicsFromProducing(f.Topic)
+			done(typed(err))
+		}()
+	})
 }
 
 func headers(own, added []actors.Header) []kgo.RecordHeader {
