@@ -109,13 +109,7 @@ func (c *Cluster) Records(topic string) []*actors.Record {
 	c.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), askFor)
 	defer cancel()
-	ends, err := kadm.NewClient(c.client).ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		c.tb.Fatalf("runtimetest: read %q: %v", topic, err)
-	}
+	ends := c.ends(ctx, topic)
 	from := map[int32]kgo.Offset{}
 	left := map[int32]int64{} // where each partition ends
 	ends.Each(func(o kadm.ListedOffset) {
@@ -130,6 +124,25 @@ func (c *Cluster) Records(topic string) []*actors.Record {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	defer reader.Close()
 	return c.read(ctx, reader, left)
+}
+
+// ends are where the topic's partitions end. Leaders may have moved since anybody asked.
+func (c *Cluster) ends(ctx context.Context, topic string) kadm.ListedOffsets {
+	c.tb.Helper()
+	for {
+		ends, err := kadm.NewClient(c.client).ListCommittedOffsets(ctx, topic)
+		if err == nil {
+			err = ends.Error()
+		}
+		switch {
+		case err == nil:
+			return ends
+		case !kerr.IsRetriable(err) || ctx.Err() != nil:
+			c.tb.Fatalf("runtimetest: read %q: %v", topic, err)
+		}
+		c.client.ForceMetadataRefresh()
+		time.Sleep(time.Second)
+	}
 }
 
 func (c *Cluster) read(ctx context.Context, reader *kgo.Client, left map[int32]int64) []*actors.Record {

@@ -1,0 +1,226 @@
+//go:build synctests
+
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/runtime"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+const dlq = "dlq.g.orders"
+
+// lettered dead-letters the value "poison" after two attempts, and "discard" at once.
+func lettered(seen *tape) runtime.Topic {
+	return runtime.Topic{
+		Name: "orders", VirtualPartitions: lanes(2),
+		Retry:      runtime.Retry{MaxAttempts: 2, Backoff: patient(time.Second)},
+		DeadLetter: runtime.DeadLetter{Topic: "auto"},
+		Behavior: handle(func(_ context.Context, rec *actors.Record) error {
+			seen.add("%s/%d", rec.Value, rec.Attempt)
+			switch string(rec.Value) {
+			case "poison":
+				return errPoison
+			case "discard":
+				return actors.Discard(errPoison)
+			}
+			return nil
+		}),
+	}
+}
+
+func headers(rec *actors.Record) map[string]string {
+	m := map[string]string{}
+	for _, h := range rec.Headers {
+		m[h.Key] = string(h.Value)
+	}
+	return m
+}
+
+func TestDeadLettersAreFaithfulCopies(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2, check.S5}, func(w *world) {
+		w.dead = []string{dlq}
+		var seen tape
+		w.start("a", lettered(&seen))
+		at := time.Now().Add(-time.Hour)
+		w.produceRecords(&actors.Record{
+			Topic: "orders", Key: []byte("k"), Value: []byte("poison"), Timestamp: at,
+			Headers: []actors.Header{{Key: "trace", Value: []byte("1")}},
+		})
+		w.produce("orders", 0, "k", "fine", "discard")
+		w.drained(10*time.Second, map[string][]int64{"orders": {3}})
+		seen.want(t, "poison/1", "poison/2", "fine/1", "discard/1")
+		dead := w.c.Records(dlq)
+		if len(dead) != 2 {
+			t.Fatalf("%d dead letters, want 2", len(dead))
+		}
+		d := dead[0]
+		if string(d.Key) != "k" || string(d.Value) != "poison" || d.Headers[0].Key != "trace" || time.Since(d.Timestamp) > time.Minute {
+			t.Errorf("the copy is %+v", d)
+		}
+		h := headers(d)
+		for key, want := range map[string]string{
+			"__dlq.errors.topic": "orders", "__dlq.errors.partition": "0", "__dlq.errors.offset": "0", "__dlq.errors.group": group,
+			"__dlq.errors.delivery.count": "2", "__dlq.errors.message": "poison", "troupe.dlq.timestamp": strconv.FormatInt(at.UnixMilli(), 10),
+		} {
+			if h[key] != want {
+				t.Errorf("header %s is %q, want %q", key, h[key], want)
+			}
+		}
+	})
+}
+
+// produceFault refuses what is written to the dead letter topic.
+func (w *world) produceFault(err *kerr.Error) *kfake.FaultHandle {
+	return w.c.Broker().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: dlq, Err: err, Count: -1})
+}
+
+// wantHeld: the line holds at the dead letter, its lane runs on, and it is visible.
+func (w *world) wantHeld(n *node) {
+	w.t.Helper()
+	w.wantCommitted("orders", 0, 1)
+	s := n.partition("orders", 0)
+	if s.Forwarding != 1 || s.Next != 1 || s.Lag != 2 {
+		w.t.Errorf("stats: %d forwarding, next %d, lag %d; want 1, 1 and 2", s.Forwarding, s.Next, s.Lag)
+	}
+}
+
+func TestADeadLetterTopicThatRefusesHoldsTheLine(t *testing.T) {
+	t.Parallel()
+	for _, refusal := range []*kerr.Error{kerr.TopicAuthorizationFailed, kerr.MessageTooLarge, kerr.NotEnoughReplicas} {
+		t.Run(refusal.Message, func(t *testing.T) {
+			t.Parallel()
+			scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2}, func(w *world) {
+				w.dead = []string{dlq}
+				var seen tape
+				n := w.start("a", lettered(&seen))
+				fault := w.produceFault(refusal)
+				w.produce("orders", 0, "k", "fine", "discard", "fine")
+				time.Sleep(3 * time.Minute)
+				w.wantHeld(n)
+				if !kerr.IsRetriable(refusal) && count[observe.ForwardFailed](n) == 0 {
+					t.Error("nobody was told")
+				}
+				fault.Remove()
+				w.drained(time.Minute, map[string][]int64{"orders": {3}})
+				seen.want(t, "fine/1", "discard/1", "fine/1")
+				if fault.Hits() == 0 {
+					t.Error("the fault hit nothing")
+				}
+			})
+		})
+	}
+}
+
+func TestADeadLetterTopicThatGoesMissingHoldsTheLine(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2}, func(w *world) {
+		w.dead = []string{dlq}
+		var seen tape
+		n := w.start("a", lettered(&seen))
+		w.produce("orders", 0, "k", "discard") // the producer knows the topic
+		time.Sleep(commitEvery)
+		if err := w.c.Broker().DeleteTopic(dlq); err != nil {
+			t.Fatal(err)
+		}
+		w.produce("orders", 0, "k", "discard", "fine")
+		time.Sleep(3 * time.Minute)
+		w.wantHeld(n)
+		if count[observe.ForwardFailed](n) == 0 {
+			t.Error("nobody was told")
+		}
+		if err := w.c.Broker().CreateTopic(dlq, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.producer.Sent("orders", "again", nil) // the first copy went with the topic
+		w.observer.Removed(tp("orders", 0), 0, 1)
+		w.drained(5*time.Minute, map[string][]int64{"orders": {3}})
+	})
+}
+
+// A slow dead letter topic holds the line and not the lane; a stop waits for the answer.
+func TestASlowDeadLetterTopicHoldsTheLineAlone(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2}, func(w *world) {
+		w.dead = []string{dlq}
+		var seen tape
+		n := w.start("a", lettered(&seen))
+		id := w.c.Broker().TopicInfo(dlq).TopicID
+		w.c.Broker().ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			w.c.Broker().KeepControl()
+			if !isFor(req, dlq, id) {
+				return nil, nil, false
+			}
+			w.c.Broker().SleepControl(func() { time.Sleep(8 * time.Second) })
+			return nil, nil, false
+		})
+		w.produce("orders", 0, "k", "fine", "discard", "fine")
+		time.Sleep(2 * commitEvery)
+		w.wantHeld(n)
+		seen.want(t, "fine/1", "discard/1", "fine/1")
+		if took, err := n.stop(); err != nil || took < 5*time.Second || took > 8*time.Second {
+			t.Errorf("the stop took %v and returned %v, want the rest of 8s", took, err)
+		}
+		w.wantCommitted("orders", 0, 3)
+	})
+}
+
+// isFor reports whether a request writes to the topic of a name and an id.
+func isFor(req kmsg.Request, topic string, id [16]byte) bool {
+	p, ok := req.(*kmsg.ProduceRequest)
+	return ok && slices.ContainsFunc(p.Topics, func(t kmsg.ProduceRequestTopic) bool { return t.Topic == topic || t.TopicID == id })
+}
+
+func TestAMissingDeadLetterTopicIsATypedErrorAtTheStart(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders"}, nil, func(w *world) {
+		var seen tape
+		err := w.start("a", lettered(&seen)).run()
+		var topic *runtime.TopicError
+		if !errors.As(err, &topic) || topic.Topic != dlq || !errors.Is(err, runtime.ErrTopicUnknown) {
+			t.Errorf("Run returned %v, want that %s is unknown", err, dlq)
+		}
+	})
+}
+
+func TestTheLastPanicOfADeadLetterRestartsTheBehavior(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2}, func(w *world) {
+		w.dead = []string{dlq}
+		made := 0
+		topic := lettered(&tape{})
+		topic.VirtualPartitions.Max = 1
+		topic.Behavior = func(actors.VirtualPartition) actors.Behavior {
+			made++
+			return handle(func(_ context.Context, rec *actors.Record) error {
+				if string(rec.Value) == "poison" {
+					panic(errPoison)
+				}
+				return nil
+			})(actors.VirtualPartition{})
+		}
+		w.start("a", topic)
+		w.produce("orders", 0, "k", "poison", "fine")
+		w.drained(10*time.Second, map[string][]int64{"orders": {2}})
+		if made != 3 {
+			t.Errorf("%d behaviors were made, want 3: one for each attempt and one behind it", made)
+		}
+		if h := headers(w.c.Records(dlq)[0]); h["troupe.dlq.panicked"] != "true" {
+			t.Errorf("headers %v, want that it panicked", fmt.Sprint(h))
+		}
+	})
+}

@@ -1,0 +1,159 @@
+//go:build synctests
+
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/runtime"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// stamps notes when each record was handed over, after its timestamp.
+type stamps struct {
+	mu sync.Mutex
+	of map[int64]time.Duration // by offset
+	at map[int64]time.Time
+}
+
+func newStamps() *stamps {
+	return &stamps{of: map[int64]time.Duration{}, at: map[int64]time.Time{}}
+}
+
+func (s *stamps) receive(_ context.Context, rec *actors.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of[rec.Offset], s.at[rec.Offset] = time.Since(rec.Timestamp), time.Now()
+	return nil
+}
+
+func (s *stamps) after(offset int64) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of[offset]
+}
+
+func delayed(d time.Duration, b actors.Factory) runtime.Topic {
+	return runtime.Topic{Name: "later", Delay: d, VirtualPartitions: lanes(4), Behavior: b}
+}
+
+func TestDelayIsExact(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"later"}, []string{check.S1, check.S2, check.S5, check.S8}, func(w *world) {
+		seen := newStamps()
+		w.start("a", delayed(10*time.Second, handle(seen.receive)))
+		for i := range 100 {
+			w.produce("later", 0, fmt.Sprint("key-", i%7), "v")
+			time.Sleep(37 * time.Millisecond)
+		}
+		w.drained(20*time.Second, map[string][]int64{"later": {100}})
+		for o := range int64(100) {
+			if got := seen.after(o); got != 10*time.Second {
+				t.Errorf("offset %d was handed over %v after its timestamp, want 10s", o, got)
+			}
+		}
+	})
+}
+
+func TestDelaySurvivesARebalanceAndARestart(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"later"}, []string{check.S1, check.S2, check.S4, check.S5, check.S8}, func(w *world) {
+		seen := newStamps()
+		a := w.start("a", delayed(time.Minute, handle(seen.receive)))
+		w.produce("later", 0, "k", numbers(0, 20)...)
+		time.Sleep(20 * time.Second)
+		w.c.Rebalance()
+		if err := a.rt.RestartPartition("later", 0); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if _, err := a.stop(); err != nil {
+			t.Error(err)
+		}
+		w.start("b", delayed(time.Minute, handle(seen.receive)))
+		w.drained(time.Minute, map[string][]int64{"later": {20}})
+		for o := range int64(20) {
+			if got := seen.after(o); got != time.Minute {
+				t.Errorf("offset %d was handed over %v after its timestamp, want 1m", o, got)
+			}
+		}
+	})
+}
+
+// A pause outlives a revoke in kgo (K4): the next assignment must fetch all the same.
+func TestDelaySurvivesAPauseAtTheRevoke(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"later"}, []string{check.S1, check.S2, check.S8}, func(w *world) {
+		seen := newStamps()
+		topic := delayed(time.Minute, handle(seen.receive))
+		topic.Buffer.Records = 10
+		n := w.start("a", topic)
+		w.produce("later", 0, "k", numbers(0, 50)...)
+		w.c.Settle()
+		if s := n.partition("later", 0); !slices.Equal(s.PauseReasons, []string{"delay"}) {
+			t.Fatalf("paused for %v, want delay", s.PauseReasons)
+		}
+		w.c.Rebalance()
+		w.drained(2*time.Minute, map[string][]int64{"later": {50}})
+		for o := range int64(50) {
+			if got := seen.after(o); got < time.Minute || got > time.Minute+time.Second {
+				t.Errorf("offset %d was handed over %v after its timestamp, want 1m", o, got)
+			}
+		}
+	})
+}
+
+func TestDelayWithTimestampsOutOfOrderMissingAndFarAhead(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"later:4"}, []string{check.S1, check.S2, check.S5, check.S8}, func(w *world) {
+		now := time.Now()
+		cases := []struct {
+			timestamps []time.Time
+			want       []time.Duration // after now
+		}{
+			{[]time.Time{now, now.Add(-5 * time.Second), now.Add(2 * time.Second), now.Add(-time.Hour)}, // the head holds its lane
+				[]time.Duration{10 * time.Second, 10 * time.Second, 12 * time.Second, 12 * time.Second}},
+			{[]time.Time{time.UnixMilli(-1)}, []time.Duration{10 * time.Second}},                           // from when it was first seen
+			{[]time.Time{now.Add(50 * 365 * 24 * time.Hour)}, []time.Duration{time.Hour + 10*time.Second}}, // from MaxSkew ahead
+			{[]time.Time{now.Add(30 * time.Minute)}, []time.Duration{30*time.Minute + 10*time.Second}},
+		}
+		seen := make([]*stamps, len(cases))
+		for p := range cases {
+			seen[p] = newStamps()
+		}
+		n := w.start("a", delayed(10*time.Second, handle(func(ctx context.Context, rec *actors.Record) error {
+			return seen[rec.Partition].receive(ctx, rec)
+		})))
+		now0 := time.Now()
+		shift := now0.Sub(now) // joining took a moment
+		ends := []int64{}
+		for p, c := range cases {
+			for _, at := range c.timestamps {
+				w.produceRecords(&actors.Record{Topic: "later", Partition: int32(p), Key: []byte("k"), Timestamp: at})
+			}
+			ends = append(ends, int64(len(c.timestamps)))
+		}
+		w.drained(2*time.Hour, map[string][]int64{"later": ends})
+		for p, c := range cases {
+			for o, want := range c.want {
+				got := seen[p].at[int64(o)].Sub(now)
+				if p == 1 || p == 2 {
+					want += shift
+				}
+				if got != want {
+					t.Errorf("partition %d offset %d: handed over after %v, want %v", p, o, got, want)
+				}
+			}
+		}
+		if skewed := find[observe.SkewCapped](n); len(skewed) != 1 || skewed[0].TP.Partition != 2 {
+			t.Errorf("told of the skew of %+v, want that of partition 2", skewed)
+		}
+	})
+}
