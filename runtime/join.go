@@ -65,7 +65,11 @@ func (h *handler) Lost(tps []observe.TopicPartition, cause error) { h.r.engine.L
 // Gapped tells of records that are gone.
 func (h *handler) Gapped(tp observe.TopicPartition, epoch observe.Epoch, gap kafka.Gap, gen uint32) {
 	h.gap(tp, epoch, gap)
-	h.r.engine.Gapped(tp, epoch, gen, gap.To, gap.Stopped)
+	to := gap.To
+	if gap.Err != nil {
+		to = gap.From // nothing is known to be gone: an operator's restart tries again
+	}
+	h.r.engine.Gapped(tp, epoch, gen, to, gap.Stopped)
 }
 
 func (h *handler) gap(tp observe.TopicPartition, epoch observe.Epoch, g kafka.Gap) {

@@ -25,6 +25,8 @@ type assignment struct {
 	logEnd  atomic.Int64               // of the last fetch or look-up
 	logAt   atomic.Int64               // when, nanoseconds since the epoch
 	gen     atomic.Uint32              // the last seek
+	held    atomic.Bool                // an operator paused it
+	gapEnd  atomic.Int64               // it is stopped at a gap, behind which it goes on here; -1: it is not
 	spawned signal                     // the supervisor has a mailbox
 	drained signal                     // a drain has nothing left to wait for
 	done    signal                     // the engine is through with the partition
@@ -66,6 +68,7 @@ func newAssignment(topic *Topic, as Assignment) *assignment {
 		done:    newSignal(),
 	}
 	a.acked.Store(as.Start)
+	a.gapEnd.Store(-1)
 	a.sawEnd(as.LogEnd, time.Now())
 	return a
 }
@@ -76,6 +79,15 @@ func (a *assignment) pid() *actor.PID { return a.actor.Load() }
 func (a *assignment) sawEnd(end int64, at time.Time) {
 	a.logEnd.Store(end)
 	a.logAt.Store(at.UnixNano())
+}
+
+// stops notes that the partition is stopped at a gap, which ends at to.
+func (a *assignment) stops(to int64) { a.gapEnd.Store(to) }
+
+// stoppedAt is where the partition goes on behind the gap that it is stopped at.
+func (a *assignment) stoppedAt() (int64, bool) {
+	to := a.gapEnd.Load()
+	return to, to >= 0
 }
 
 // shut raises the fence all the way and waits for claims to settle.
@@ -141,11 +153,8 @@ type (
 		lane  core.LaneID
 		force bool
 	}
-	rebuildNow struct{}
-	setPause   struct {
-		reason core.Reason
-		on     bool
-	}
+	rebuildNow   struct{}
+	setPause     struct{ on bool }
 	halted       struct{ to int64 }
 	repositioned struct {
 		gen uint32

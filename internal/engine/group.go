@@ -177,7 +177,11 @@ func (g *group) forward(msg toPartition) {
 		g.ctx.Send(p.pid, msg.msg)
 		return
 	}
-	switch msg.msg.(type) {
+	switch m := msg.msg.(type) {
+	case setPause:
+		p.a.held.Store(m.on)
+	case halted:
+		p.a.stops(m.to)
 	case finish:
 		p.wait.Stop()
 		p.a.fence.raise()
@@ -260,8 +264,6 @@ func (g *group) resume(p *part) {
 		return
 	}
 	g.spawn(p, p.from)
-	g.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.from.gen, p.from.handoff.Next)
-	g.e.opts.Client.Resume(p.a.tp)
 }
 
 // failed is a partition's actor that panicked. Nothing that it held in memory is

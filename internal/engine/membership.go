@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,15 +27,24 @@ func (e *Engine) Assigned(as []Assignment) {
 	}
 	until := time.Now().Add(e.opts.CommitTimeout)
 	for _, a := range begun {
-		a.spawned.wait(until)
+		if !a.spawned.wait(until) {
+			e.opts.Fail(fmt.Errorf("%s: %w", a.tp, errWedged))
+			return
+		}
 	}
 }
+
+// errWedged is a bug: the group supervisor never blocks.
+var errWedged = errors.New("the group supervisor does not answer")
 
 // assign begins a partition. Nothing may be sent to it before it has a mailbox of its
 // own: what is sent to the group instead is lost, and could be overtaken.
 func (e *Engine) assign(as Assignment) *assignment {
 	topic := e.topics[as.TP.Topic]
 	a := newAssignment(topic, as)
+	if as.Halted {
+		a.stops(as.Start)
+	}
 	a.actor.Store(e.group) // until the partition's own has started
 	e.mu.Lock()
 	if e.closing {
@@ -43,7 +54,7 @@ func (e *Engine) assign(as Assignment) *assignment {
 	}
 	e.assigned[as.TP] = a
 	e.mu.Unlock()
-	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start}, halted: as.Halted}})
+	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start}}})
 	return a
 }
 

@@ -37,12 +37,12 @@ func (e *Engine) RestartPartition(tp observe.TopicPartition) error {
 
 // PausePartition stops fetching a partition, and beginning deliveries in it.
 func (e *Engine) PausePartition(tp observe.TopicPartition) error {
-	return e.tell(tp, "pause", setPause{core.Operator, true})
+	return e.tell(tp, "pause", setPause{true})
 }
 
 // ResumePartition takes PausePartition back.
 func (e *Engine) ResumePartition(tp observe.TopicPartition) error {
-	return e.tell(tp, "resume", setPause{core.Operator, false})
+	return e.tell(tp, "resume", setPause{false})
 }
 
 func (e *Engine) tell(tp observe.TopicPartition, what string, msg any) error {

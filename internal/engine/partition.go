@@ -34,8 +34,6 @@ type partition struct {
 	ending      *finish              // nil until the last commit
 	rebuild     *supervision.Failure // why the partition is to be rebuilt; nil: it is not
 	stopped     bool
-	halted      bool  // at a gap
-	to          int64 // where it goes on behind the gap
 
 	ev events
 }
@@ -44,7 +42,6 @@ type partition struct {
 type beginning struct {
 	handoff core.Handoff
 	gen     uint32
-	halted  bool // a gap, and OnGap says stop
 }
 
 // lane is what a partition knows of a virtual partition.
@@ -138,11 +135,7 @@ func (p *partition) operate(msg any) {
 	case halted:
 		p.halt(msg.to)
 	case setPause:
-		if msg.on {
-			p.step(&core.Paused{Reason: msg.reason})
-		} else {
-			p.step(&core.Resumed{Reason: msg.reason})
-		}
+		p.hold(msg.on)
 	case repositioned:
 		p.gen = msg.gen
 		p.step(&core.Repositioned{Gen: msg.gen, To: msg.to})
@@ -163,29 +156,48 @@ func (p *partition) start() {
 	}
 	if p.gen != 0 {
 		p.step(&core.Repositioned{Gen: p.gen, To: p.from.handoff.Next})
+		p.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.gen, p.from.handoff.Next)
 	}
-	if p.from.halted {
-		p.halt(p.from.handoff.Next)
+	_, gap := p.a.stoppedAt()
+	if gap {
+		p.step(&core.Paused{Reason: core.GapStop})
+	}
+	if p.a.held.Load() {
+		p.step(&core.Paused{Reason: core.Operator})
+	}
+	if p.gen != 0 && !gap && !p.a.held.Load() {
+		p.e.opts.Client.Resume(p.a.tp) // the group paused it before the rebuild
 	}
 }
 
 // halt stops fetching at a gap, until an operator lets the partition go on at to.
 func (p *partition) halt(to int64) {
-	p.halted, p.to = true, to
+	p.a.stops(to)
 	p.step(&core.Paused{Reason: core.GapStop})
+}
+
+// hold is an operator's pause, and its end.
+func (p *partition) hold(on bool) {
+	p.a.held.Store(on)
+	if on {
+		p.step(&core.Paused{Reason: core.Operator})
+	} else {
+		p.step(&core.Resumed{Reason: core.Operator})
+	}
 }
 
 // restart is an operator's. Behind a gap the partition goes on at the start of the
 // log, with what it holds; otherwise it is rebuilt.
 func (p *partition) restart() {
-	if !p.halted {
+	to, gap := p.a.stoppedAt()
+	if !gap {
 		p.escalated(supervision.Failure{Err: actors.ErrRestart})
 		return
 	}
-	p.halted = false
+	p.a.stops(-1)
 	p.gen = p.a.gen.Add(1)
-	p.step(&core.Repositioned{Gen: p.gen, To: p.to})
-	p.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.gen, p.to)
+	p.step(&core.Repositioned{Gen: p.gen, To: to})
+	p.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.gen, to)
 	p.step(&core.Resumed{Reason: core.GapStop})
 }
 

@@ -179,6 +179,9 @@ const (
 
 // leased looks at the session lease before record n.
 func (w *worker) leased(ho *handOver, n int) bool {
+	if n == 0 {
+		return w.e.lease.check(time.Now()) // on the wall clock too
+	}
 	if len(ho.recs) >= fastLane && n%leaseStride != 0 {
 		return true
 	}
