@@ -88,7 +88,6 @@ func (r *Runtime) Run(ctx context.Context) error {
 	r.engine = engine.New(r.engineOptions())
 	r.mu.Unlock()
 	clientCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
 	r.warnInsecure()
 	done := make(chan struct{})
 	var clientErr error // read after done is closed
@@ -96,7 +95,10 @@ func (r *Runtime) Run(ctx context.Context) error {
 		defer close(done)
 		clientErr = r.client.Run(clientCtx)
 	}()
-	go r.watchLag(clientCtx)
+	var watch sync.WaitGroup
+	watch.Go(func() { r.watchLag(clientCtx) })
+	defer watch.Wait()
+	defer cancel()
 
 	var err error
 	select {

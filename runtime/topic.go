@@ -28,7 +28,7 @@ type Topic struct {
 	StartAt StartAt
 
 	// OnGap says what happens when records were deleted before their turn. A gap is always
-	// an event, a metric and a log line.
+	// an event and a log line.
 	//
 	// Defaults to [GapStop].
 	OnGap OnGap
@@ -48,6 +48,7 @@ type Topic struct {
 
 	// Timeout bounds one call of the behavior; [actors.Heartbeat] starts it again. A call
 	// that goes on past it counts as an attempt and quarantines its lane until it returns.
+	// It bounds a behavior's Start too, which counts for no record.
 	//
 	// Defaults to 0: off.
 	Timeout time.Duration

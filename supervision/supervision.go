@@ -61,8 +61,8 @@ type Failure struct {
 // first. Without a dead letter topic a discarded record, and one out of
 // attempts, escalates whatever Decide says.
 type Policy struct {
-	// Decide maps a failure to a directive. It runs on the lane's goroutine; one
-	// that panics means [Escalate]. After a failed start Resume means Restart.
+	// Decide maps a failure to a directive. Its lane waits for it, and no other does;
+	// one that panics means [Escalate]. After a failed start Resume means Restart.
 	//
 	// Defaults to [Default]: Restart after a panic, Resume after an error.
 	Decide func(Failure) Directive

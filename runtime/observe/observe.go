@@ -25,15 +25,17 @@ func (tp TopicPartition) String() string { return fmt.Sprintf("%s/%d", tp.Topic,
 //sumtype:decl
 type Event interface{ event() }
 
-// Hook receives events. It is called by the runtime's own goroutines, also by
-// several at once: it must not block, and one that panics is counted, logged and
-// goes on being called. Of one partition and epoch the events come in order.
+// Hook receives events, one at a time, on a goroutine of its own. Who emits an event
+// waits for it up to a second: one that takes longer is named in the log and gets no
+// events until it returns. One that panics is named too and goes on being called. Of
+// one partition and epoch the events come in order.
 type Hook interface {
 	OnEvent(at time.Time, ev Event)
 }
 
 // RecordHook is implemented by hooks that want the events of single records too.
-// Without one they cost nothing.
+// Without one they cost nothing. OnRecord is called in place, by many goroutines at
+// once: it must not block.
 type RecordHook interface {
 	Hook
 	OnRecord(at time.Time, ev Event)
