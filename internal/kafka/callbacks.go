@@ -109,7 +109,7 @@ func (m *member) drop(gone map[string][]int32) []observe.TopicPartition {
 // member's end: Stop and Rebuild close the kgo client, which waits for its callbacks.
 func (m *member) await(f func()) {
 	done := make(chan struct{})
-	m.wg.Go(func() { // run waits for it
+	m.c.calls.Go(func() { // Run waits for it
 		defer close(done)
 		m.tell(f)
 	})

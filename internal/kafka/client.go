@@ -40,6 +40,7 @@ type Client struct {
 	// any lock. (A channel, not a mutex: it is held for long, and in a synctest bubble
 	// the clock stands still while anybody waits for a mutex.)
 	calling chan struct{}
+	calls   sync.WaitGroup // calls that a callback of kgo's waits for; Run waits for them last
 
 	mu     sync.Mutex
 	cur    *member              // guarded by mu; nil between two
@@ -91,6 +92,7 @@ func New(opts Options, h Handler) (*Client, error) {
 func (c *Client) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer c.calls.Wait()
 	defer context.AfterFunc(c.ctx, cancel)() //nolint:contextcheck // Stop's, not a caller's
 	if err := c.Describe(ctx); err != nil {
 		return c.failed(ctx, err)

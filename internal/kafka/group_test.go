@@ -196,8 +196,14 @@ func TestRebuildDuringADrain(t *testing.T) {
 		n.joined(0, 1)
 		r.second()
 		n.revokedOne()
+		joins := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Observe: true, Count: -1, When: func(req kmsg.Request) bool {
+			return req.(*kmsg.JoinGroupRequest).MemberID == ""
+		}})
 		n.Rebuild(errors.New("because"))
 		time.Sleep(5 * time.Second)
+		if joins.Hits() == 0 {
+			r.t.Error("no new member joined while the drain went on")
+		}
 		close(let)
 		eventually(r.t, "a partition", func() bool { return len(n.assignments(tp(0)))+len(n.assignments(tp(1))) == 3 })
 	}, kfake.SeedTopics(2, testTopic))
@@ -223,6 +229,48 @@ func TestLeaveFreesThePartitionsAtOnce(t *testing.T) {
 		if len(n.all("lost"))+len(n.all("revoked")) > 0 {
 			r.t.Error("the handler heard of a revocation within Leave")
 		}
+	})
+}
+
+// The group answers the leave late, and the member's heartbeats are refused meanwhile.
+func TestNothingIsToldDuringALeave(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		n := r.start()
+		n.joined(0)
+		r.cluster.ControlKey(int16(kmsg.LeaveGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+			r.cluster.DropControl()
+			r.cluster.SleepControl(func() { time.Sleep(2 * time.Second) })
+			return nil, nil, false
+		})
+		left := make(chan error, 1)
+		go func() { left <- n.Leave(context.Background()) }()
+		time.Sleep(time.Second)
+		n.member().lose(errSessionLost) // as kgo's callback does
+		if err := <-left; err != nil {
+			r.t.Errorf("leave: %v", err)
+		}
+		if len(n.all("lost"))+len(n.all("revoked")) > 0 {
+			r.t.Error("the handler heard of a loss within Leave")
+		}
+	})
+}
+
+// Rebuild while nothing is assigned would only put the join off.
+func TestRebuildWithoutAnAssignment(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.CoordinatorLoadInProgress, TopLevel: true, Count: -1})
+		n := r.start()
+		time.Sleep(5 * time.Second)
+		before := n.member()
+		n.Rebuild(errors.New("because"))
+		time.Sleep(time.Second)
+		if n.member() != before {
+			r.t.Error("rebuilt")
+		}
+		h.Remove()
+		n.joined(0)
 	})
 }
 

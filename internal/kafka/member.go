@@ -19,7 +19,7 @@ type member struct {
 	lease  *lease
 	ctx    context.Context //nolint:containedctx // the kgo client's own; ends with end
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // repairs, leavePrevious, and calls of the handler that a callback waits for
+	wg     sync.WaitGroup // repairs and leavePrevious
 	wake   chan struct{}  // to repairs; capacity 1: one wake-up is as good as many
 
 	relieved chan struct{} // to breathe; capacity 1, as wake

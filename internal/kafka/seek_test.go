@@ -25,6 +25,7 @@ func TestSeekGenerations(t *testing.T) {
 		n.Seek(tp(0), e, 3, 4)
 		r.produce(0, "4")
 		eventually(r.t, "the last seek's record", func() bool { return slices.Contains(n.values(tp(0)), "3:4=4") })
+		n.Seek(tp(0), e, 2, 0) // older than what was done: two asked at once
 		n.Seek(tp(0), e-1, 9, 0)
 		n.Seek(tp(0), e+1, 9, 0)
 		time.Sleep(10 * time.Second)
@@ -44,6 +45,7 @@ func TestSeekFromAssigned(t *testing.T) {
 			rec.on = func(got note) {
 				if got.what == "assigned" {
 					n.Seek(tp(0), got.as[0].Epoch, 1, 2)
+					time.Sleep(3 * seekAgain)
 				}
 			}
 		})
