@@ -46,7 +46,8 @@ func TestDelay(t *testing.T) {
 			}
 		}
 	}
-	if len(written) == 0 || waited > 0 {
+	// A broker that stalls for so long holds some of them, a delay would hold all.
+	if len(written) == 0 || waited > len(written)/2 {
 		t.Errorf("of %d records without a delay %d waited for as long as one", len(written), waited)
 	}
 	wantOnce(t, events)

@@ -237,3 +237,28 @@ func TestRecordsThatRetentionRemoved(t *testing.T) {
 	}
 	b.wantCommitted(topic, 10)
 }
+
+// A group that starts at the end of a log has that as its line before it gets a record:
+// after a crash it goes on from there, and not from the end that the log has then.
+func TestStartAtLatest(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	topic := b.topic("orders", 1)
+	b.produce(topic, 1, 10, keyPerLane(3)...)
+	b.observed.GroupStart(observe.TopicPartition{Topic: topic}, 10)
+	s := spec{Name: "a", Topics: []topicSpec{{Name: topic, Latest: true, Script: script{HoldAll: true, Release: b.file("never")}}}}
+	first := b.start(s)
+	first.waitHolds(1)
+	b.wantCommitted(topic, 10)
+	b.produce(topic, 1, 10, keyPerLane(3)...)
+	first.waitRunning(3)
+	first.kill()
+	s.Name, s.Topics[0].Script = "b", script{}
+	second := b.start(s)
+	b.waitLine(topic, 0, 20)
+	second.stops(exitClean)
+	if n := second.finished(); n != 10 {
+		t.Errorf("%d records were finished, want the 10 that came behind the start", n)
+	}
+	b.judge([]string{topic}, check.S1, check.S2, check.S5)
+}
