@@ -26,7 +26,16 @@ func (c *Client) Leave(ctx context.Context) error {
 	if id == "" || (c.opts.InstanceID != "" && !c.opts.LeaveOnShutdown) {
 		return nil
 	}
-	return m.leave(ctx, id)
+	// kgo does not look at ctx while the request waits behind another one, whose connection
+	// is being opened say.
+	left := make(chan error, 1)
+	go func() { left <- m.leave(ctx, id) }() // ends with the kgo client at the latest
+	select {
+	case err := <-left:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("leave group: %w", context.Cause(ctx))
+	}
 }
 
 // leave takes a member out of the group. One that is out already is fine.
