@@ -5,6 +5,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func topicsOf(err error) map[string]bool {
 	var each func(error)
 	each = func(err error) {
 		var topic *TopicError
-		if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // walks the tree
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, e := range many.Unwrap() {
 				each(e)
 			}
@@ -171,13 +172,13 @@ func TestAuthorizedMemberWorks(t *testing.T) {
 func TestPasswordIsReadPerSession(t *testing.T) {
 	t.Parallel()
 	secured(t, func(r *rig) {
-		asked := 0
+		var asked atomic.Int32
 		n := r.start(credentials("reader", "r"), func(o *Options, _ *recorder) {
-			o.SASL.Password = func() (string, error) { asked++; return "r", nil }
+			o.SASL.Password = func() (string, error) { asked.Add(1); return "r", nil }
 		})
 		n.joined(0)
-		if asked < 2 {
-			r.t.Errorf("asked %d times for several connections", asked)
+		if got := asked.Load(); got < 2 {
+			r.t.Errorf("asked %d times for several connections", got)
 		}
 	})
 }

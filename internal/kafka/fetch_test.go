@@ -169,3 +169,30 @@ func TestOutageWithinTheSession(t *testing.T) {
 		}
 	})
 }
+
+// kgo finds out that the log was cut off below its position, goes back there by itself
+// and says so; kfake cuts no logs off.
+func TestTruncatedLogStops(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		r.produce(0, "a", "b")
+		n := r.start(goOn)
+		n.fetches(0, "0:0=a", "0:1=b")
+		loss := &kgo.ErrDataLoss{Topic: testTopic, ConsumedTo: 2, ResetTo: 1}
+		n.member().hand(kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: testTopic, Partitions: []kgo.FetchPartition{
+			{Records: []*kgo.Record{{Topic: testTopic, Offset: 2, Value: []byte("of the new log")}}},
+			{Err: loss},
+		}}}}})
+		eventually(r.t, "a gap", func() bool { return len(n.all("gapped")) == 1 })
+		gap := n.all("gapped")[0].gap
+		if gap.From != 2 || gap.To != 1 || !gap.Stopped || !gap.Possible {
+			r.t.Errorf("gap %+v", gap)
+		}
+		wantErr(r.t, gap.Err, ErrTruncated)
+		r.produce(0, "c")
+		time.Sleep(30 * time.Second)
+		n.fetches(0, "0:0=a", "0:1=b")
+		n.Seek(tp(0), n.epochOf(tp(0)), 2, gap.To)
+		n.fetches(0, "0:0=a", "0:1=b", "2:1=b", "2:2=c")
+	})
+}

@@ -56,7 +56,7 @@ func batchOf(n, headers int) []*kgo.Record {
 	return out
 }
 
-func TestConvertAllocations(t *testing.T) {
+func TestConvertAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the process's
 	in, plain := batchOf(500, 2), batchOf(500, 0)
 	var sink []actors.Record
 	if got := testing.AllocsPerRun(50, func() { sink, _ = convert(in) }); got > 2 {

@@ -144,7 +144,7 @@ func contextOf(entry observer.LoggedEntry) []string {
 // TestNothingIsLeftBehind runs alone: it counts the goroutines of the process.
 func TestNothingIsLeftBehind(t *testing.T) { //nolint:paralleltest // see above
 	before := goleak.IgnoreCurrent()
-	t.Run("run", func(t *testing.T) { //nolint:paralleltest // see above
+	t.Run("run", func(t *testing.T) {
 		r := newRig(t, nil)
 		n := r.start()
 		n.joined(0)
