@@ -10,13 +10,13 @@ import (
 	"github.com/troupe-go/troupe/internal/history"
 )
 
-// pendingJoin is a group of three in which the joins of b and c are pending, because a
-// drains a call that does not return until the file release is there. b has partitions,
-// c has none yet.
+// pendingJoin is a group in which the joins of b, c and d are pending, because a drains
+// a call that does not return until the file release is there. b has partitions, d has
+// none yet.
 type pendingJoin struct {
 	*bed
-	topic   string
-	a, b, c *member
+	topic      string
+	a, b, c, d *member
 }
 
 func newPendingJoin(t *testing.T) *pendingJoin {
@@ -28,18 +28,23 @@ func newPendingJoin(t *testing.T) *pendingJoin {
 	p.a = bed.start(spec{Name: "a", Session: 60 * time.Second, Drain: 40 * time.Second, Topics: []topicSpec{{
 		Name: topic, Lanes: 1, Script: script{HoldAt: []int64{10}, Release: bed.file("release")},
 	}}})
-	p.b = bed.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 1}}})
+	other := spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 1}}}
+	p.b = bed.start(other)
 	p.a.waitHolds(3)
 	p.b.waitHolds(3)
 	bed.waitDrained(topic)
 	bed.produce(topic, 6, 1, "k") // offset 10, on which a goes on until it is released
 	p.a.waitRunning(3)
 	before := p.a.count(history.RevokeBegan)
-	p.c = bed.start(spec{Name: "c", Topics: []topicSpec{{Name: topic, Lanes: 1}}})
+	other.Name = "c"
+	p.c = bed.start(other)
 	eventually(t, "a is asked for a partition", func() bool { return p.a.count(history.RevokeBegan) > before })
+	// By now the others may be through with their rebalance: another one begins.
+	other.Name = "d"
+	p.d = bed.start(other)
 	eventually(t, "the joins are pending", func() bool {
 		state, members := bed.groupState()
-		return state == "PreparingRebalance" && len(members) == 3
+		return state == "PreparingRebalance" && len(members) == 4
 	})
 	return p
 }
@@ -58,13 +63,13 @@ func TestAJoinOutlastsTheSession(t *testing.T) {
 		return time.Since(since) > session+2*time.Second
 	})
 	p.release(p.file("release"))
-	p.waitStable("a", "b", "c")
-	for _, m := range []*member{p.a, p.b, p.c} {
-		m.waitHolds(2)
-	}
+	p.waitStable("a", "b", "c", "d")
+	eventually(t, "each member has its share", func() bool {
+		return p.a.holds()+p.b.holds()+p.c.holds()+p.d.holds() == 6 && p.a.holds() <= 2 && p.b.holds() <= 2 && p.d.holds() >= 1
+	})
 	p.produce(p.topic, 6, 10, "k")
 	p.waitDrained(p.topic)
-	for _, m := range []*member{p.a, p.b, p.c} {
+	for _, m := range []*member{p.a, p.b, p.c, p.d} {
 		if n := m.count(history.Lost) + m.count(history.Rejoined); n != 0 {
 			t.Errorf("%s was fenced %d times", m.spec.Name, n)
 		}
@@ -85,7 +90,8 @@ func TestStopWhileAJoinIsPending(t *testing.T) {
 		_, there := members["b"]
 		return !there
 	})
-	p.c.stops(exitClean) // its first join is pending; it has nothing yet
+	p.d.stops(exitClean) // its first join is pending; it has nothing yet
+	p.c.stops(exitClean)
 	p.release(p.file("release"))
 	p.a.waitHolds(6)
 	p.waitDrained(p.topic)
