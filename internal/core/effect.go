@@ -59,7 +59,9 @@ type (
 	// the set is empty.
 	PauseSet struct{ Was, Now ReasonSet }
 
-	// Drained follows Drain, once.
+	// Drained follows Drain, once. After a Drain that filled gaps to its end, every record
+	// below the highest finished one is finished too, but for those of lanes that could
+	// not go on.
 	Drained struct{}
 
 	// SkewCapped is sent for the first record whose timestamp is too far ahead.
@@ -69,7 +71,8 @@ type (
 // Supervision.
 type (
 	// Restarted asks for a new behavior of a lane. It is made before the next
-	// hand-over, which comes after the backoff.
+	// hand-over, which comes after the backoff. In a drain it is sent only right before a
+	// hand-over that fills a gap.
 	Restarted struct {
 		Lane    LaneID
 		Failure supervision.Failure // zero when it was asked for
@@ -82,8 +85,8 @@ type (
 		Failure supervision.Failure
 	}
 
-	// Escalate fails the partition, once. The machine begins nothing more; send Drain
-	// to be told when the last hand-over and forward have ended.
+	// Escalate fails the partition, once. The machine begins nothing more, not even to
+	// fill a gap; send Drain to be told when the last hand-over and forward have ended.
 	Escalate struct {
 		Lane    LaneID
 		Failure supervision.Failure

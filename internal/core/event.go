@@ -159,11 +159,20 @@ type (
 		Force bool
 	}
 
-	// Drain begins no further hand-over or forward; Drained follows once the last one
-	// has ended. Nobody waits for the calls of quarantined lanes, or for a forward that
-	// failed: it is not sent again. A record that fails now stays unfinished, whatever
-	// its directive. A drained machine still answers Ticked, Progress and Committed.
-	Drain struct{}
+	// Drain begins no further forward, and no further hand-over but for gaps: records
+	// below the highest one that is finished, a dead letter that was acknowledged among
+	// those. Left behind, a gap holds the line, and what is finished above it runs again
+	// at the next owner. With Now no gap is filled; a Drain with Now ends the filling of
+	// one without, and none begins it again. Drained follows once the last hand-over and
+	// forward have ended and no gap can be filled.
+	//
+	// A lane fills no gap while it waits for a time, is stopped or quarantined, or has a
+	// head that is to be a dead letter; no lane does while Operator is among the reasons
+	// to be paused, or after Escalate. Nobody waits for any of that, or for a forward that
+	// failed: it is not sent again. A record that fails now stays unfinished, whatever its
+	// directive, and its lane begins nothing more; one that is Interrupted may begin again.
+	// A drained machine still answers Ticked, Progress and Committed.
+	Drain struct{ Now bool }
 )
 
 func (*Fetched) event()      {}

@@ -13,6 +13,9 @@ func (m *Machine) fetched(now time.Time, ev *Fetched, out []Effect) []Effect {
 		place := m.offsets.add(r.Offset)
 		if r.Control || m.carried.finished(r.Offset) {
 			m.offsets.finish(place)
+			if !r.Control {
+				m.top = r.Offset
+			}
 			continue
 		}
 		n := note{place: place, attempts: m.carried.attempt(r.Offset)}

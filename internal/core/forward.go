@@ -104,6 +104,7 @@ func (m *Machine) forwarded(now time.Time, ev *Forwarded, out []Effect) []Effect
 		return m.serve(now, l, out)
 	}
 	m.offsets.finish(f.note.place)
+	m.top = max(m.top, f.effect.Record.Offset)
 	m.buffered--
 	m.bytes -= int64(f.effect.Record.Bytes)
 	m.forwards.unacked--

@@ -9,9 +9,12 @@ import (
 // firstSize is the size of a lane's first hand-over.
 const firstSize = 16
 
-// begin hands records over from the head of a lane that is ready.
-func (m *Machine) begin(now time.Time, l *lane, out []Effect) []Effect {
-	n := m.reach(now, l)
+// begin hands records below limit over from the head of a lane that is ready.
+func (m *Machine) begin(now time.Time, l *lane, limit Offset, out []Effect) []Effect {
+	if l.renew { // in a drain it was put off
+		out = l.sendRenewal(out)
+	}
+	n := m.reach(now, l, limit)
 	head := l.notes.at(0)
 	m.seq++
 	m.calls++
@@ -26,10 +29,13 @@ func (m *Machine) begin(now time.Time, l *lane, out []Effect) []Effect {
 	return append(out, &l.handOver)
 }
 
-// reach is how many records from the head one hand-over takes: all are due, and but
-// for the first none was delivered before.
-func (m *Machine) reach(now time.Time, l *lane) int {
+// reach is how many records from the head one hand-over takes: all are below limit and
+// due, and but for the first none was delivered before.
+func (m *Machine) reach(now time.Time, l *lane, limit Offset) int {
 	n := min(l.size, l.records.len())
+	for limit < unlimited && l.records.at(n-1).Offset >= limit {
+		n-- // not below 1: the head is below it
+	}
 	if m.cfg.Delay == 0 && l.tried == 0 {
 		return n
 	}
@@ -77,6 +83,7 @@ func (m *Machine) complete(l *lane, done int) {
 			l.tried--
 		}
 	}
+	m.top = max(m.top, records[n-1].Offset)
 	m.buffered -= n
 	m.bytes -= bytes
 	l.bytes -= bytes

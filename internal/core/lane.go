@@ -28,6 +28,7 @@ type lane struct {
 	hung    bool      // a call still runs: quarantined
 	hungBy  Call      // which; zero: one of an older assignment
 	stopped bool      // until an operator restarts it
+	failing bool      // its head failed in a drain: nothing more begins
 	until   time.Time // no hand-over before; zero: at once
 	place   place
 
@@ -78,9 +79,11 @@ func (m *Machine) serve(now time.Time, l *lane, out []Effect) []Effect {
 	out = m.renewBehavior(l, out)
 	out = m.serveForward(now, l, out)
 	p, at := m.standing(now, l)
-	if p == ready && !l.doomed && !m.held() {
-		p = busy
-		out = m.begin(now, l, out)
+	if p == ready && !l.doomed {
+		if limit := m.limit(l); l.records.at(0).Offset < limit {
+			p = busy
+			out = m.begin(now, l, limit, out)
+		}
 	}
 	m.file(l, p)
 	if f := &l.forward; f.waits() && (at.IsZero() || f.until.Before(at)) {

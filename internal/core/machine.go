@@ -18,7 +18,8 @@ import (
 // no attempt (Interrupted, Hung) Restart is the only directive that counts.
 //
 // Invariants: the line never falls; a lane has at most one hand-over and one
-// unacknowledged forward; buffered and bytes count exactly the unfinished records.
+// unacknowledged forward; buffered and bytes count exactly the unfinished records;
+// filling only while draining, and neither drained nor escalated.
 type Machine struct {
 	cfg   Config
 	epoch uint64
@@ -35,6 +36,7 @@ type Machine struct {
 	asked   time.Time // of the WakeAt that stands; zero: none
 	seq     uint64    // of the last hand-over
 	calls   int       // hand-overs in flight
+	top     Offset    // the highest that was finished and is no control record's; 0: perhaps none
 
 	forwards forwards
 	commit   commit
@@ -44,6 +46,8 @@ type Machine struct {
 	bytes    int64
 
 	escalated, draining, drained bool
+
+	filling bool // it drains, and fills gaps while it does
 
 	wakeAt WakeAt
 }
@@ -108,7 +112,7 @@ func (m *Machine) Step(now time.Time, ev Event, out []Effect) []Effect {
 	case *Restart:
 		out = m.restart(now, ev, out)
 	case *Drain:
-		m.drain()
+		m.drain(ev)
 	}
 	return m.settle(now, out)
 }
@@ -118,6 +122,9 @@ func (m *Machine) settle(now time.Time, out []Effect) []Effect {
 	m.offsets.advance()
 	for l := m.timers.due(now); l != nil; l = m.timers.due(now) {
 		out = m.serve(now, l, out)
+	}
+	if m.filling {
+		out = m.fill(now, out)
 	}
 	out = m.throttle(out)
 	out = m.askToWake(out)
@@ -135,10 +142,11 @@ func (m *Machine) askToWake(out []Effect) []Effect {
 	return append(out, &m.wakeAt)
 }
 
-// frozen says that nothing begins any more: no hand-over, forward or restart.
+// frozen says that nothing begins any more: no forward or restart, and no hand-over
+// but for those that fill gaps.
 func (m *Machine) frozen() bool { return m.draining || m.escalated }
 
-// held says that no hand-over and no new forward may begin now.
+// held says that no new forward and, but for gaps, no hand-over may begin now.
 func (m *Machine) held() bool { return m.frozen() || m.pause.outside.Has(Operator) }
 
 // called is the lane whose hand-over in flight call names, or nil.

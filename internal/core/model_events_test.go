@@ -60,6 +60,7 @@ func (m *model) failed(l *modelLane, ev *Failed) []string {
 		head = q[0]
 	}
 	r := ev.Result
+	l.failing = m.draining && r.Kind != Interrupted && r.Kind != Hung
 	var want []string
 	if r.Kind == Timeout || r.Kind == Hung {
 		l.hung, l.hungBy = true, call
@@ -172,12 +173,14 @@ func (m *model) restart(l *modelLane, force bool) []string {
 	return nil
 }
 
-// renewals are the new behaviors that are due: those of lanes in which no call runs.
+// renewals are the new behaviors that are due: those of lanes in which no call runs,
+// and in a drain those of lanes that fill a gap.
 func (m *model) renewals() []string {
 	var want []string
 	for _, l := range m.lanes {
-		if l.renew && l.call == nil && !l.hung && !m.frozen() {
+		if l.renew && l.call == nil && !l.hung && (!m.frozen() || m.ready(l)) {
 			l.renew = false
+			m.renewed = m.renewed || m.draining
 			want = append(want, fmt.Sprintf("restarted %d", l.id))
 		}
 	}

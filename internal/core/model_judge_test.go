@@ -106,7 +106,7 @@ func (j *judge) handOver(e *HandOver) {
 	switch {
 	case l.call != nil:
 		j.t.Fatalf("S6: lane %d has a hand-over in flight", l.id)
-	case j.held():
+	case j.limit(l) < 0:
 		j.t.Fatalf("S7: a hand-over begins in a machine that drains, failed or is paused")
 	case l.hung:
 		j.t.Fatalf("quarantine: lane %d begins while a call of it runs", l.id)
@@ -131,6 +131,8 @@ func (j *judge) handOver(e *HandOver) {
 			j.t.Fatalf("S5: lane %d: %d begins after %d", l.id, r.Offset, l.last)
 		case queue[i].due > j.now.UnixNano():
 			j.t.Fatalf("S8: %d is due at %d, handed over at %d", r.Offset, queue[i].due, j.now.UnixNano())
+		case r.Offset >= j.limit(l):
+			j.t.Fatalf("S7: a hand-over of %d in a drain, which is no gap below %d", r.Offset, j.limit(l))
 		case i > 0 && queue[i].attempts > 0:
 			j.t.Fatalf("%d has %d attempts, and is not first", r.Offset, queue[i].attempts)
 		}
@@ -144,7 +146,10 @@ func (j *judge) handOver(e *HandOver) {
 	}
 	call := e.Call
 	l.call, l.begun, l.done, l.until, l.last = &call, len(e.Records), 0, time.Time{}, queue[0].Offset
+	j.filled = j.filled || j.filling
 	j.saw["hand-over"]++
+	j.count("a gap that is filled", j.filling)
+	j.count("a gap that is filled by several", j.filling && l.begun > 1)
 	j.count("a retry", e.Attempt > 1)
 	j.count("a hand-over of several", l.begun > 1)
 }
@@ -225,7 +230,13 @@ func (j *judge) drainedNow() {
 		j.t.Fatalf("drained, with %d calls and %d forwards in flight", calls, flying)
 	}
 	j.drained = true
+	if gaps := j.gaps(); j.filling && len(gaps) > 0 {
+		j.t.Fatalf("S7: drained, and %v below %d could be finished", at(gaps), j.top())
+	}
 	j.saw["drained"]++
+	j.count("drained with gaps filled", j.filling && j.filled)
+	j.count("drained with nothing finished above the line", j.filling && j.filled && j.wantLine() > j.top())
+	j.count("drained with a line held back", j.filling && j.filled && j.wantLine() < j.top())
 }
 
 // settled holds the state after a step against the model: what had to happen did.
@@ -256,6 +267,7 @@ func (j *judge) settled(ev Event) {
 		j.t.Fatalf("not drained")
 	}
 	j.count("a dead letter that looped", j.looped > 0)
+	j.count("a new behavior in a drain", j.renewed)
 	j.reasons()
 	j.compareStats()
 }

@@ -343,11 +343,17 @@ func (j *judge) opDrain() {
 	case j.drained:
 		j.rebuild()
 	case j.frozen() || rapid.IntRange(0, 9).Draw(j.t, "at all") == 0:
-		j.step(&Drain{}, func() []string {
-			j.draining = true
-			return nil
-		})
+		j.drain(rapid.IntRange(0, 3).Draw(j.t, "now") == 0)
 	}
+}
+
+func (j *judge) drain(now bool) {
+	j.count("a drain that is cut short", now && j.filling)
+	j.step(&Drain{Now: now}, func() []string {
+		j.filling = !now && !j.escalated && (j.filling || !j.draining)
+		j.draining = true
+		return nil
+	})
 }
 
 // rebuild begins a new machine from what the old one hands off.
@@ -462,10 +468,7 @@ func (j *judge) healOne() bool {
 	case j.drained:
 		j.rebuild()
 	case j.frozen():
-		j.step(&Drain{}, func() []string {
-			j.draining = true
-			return nil
-		})
+		j.drain(false)
 	case len(j.commits) > 0:
 		j.answerCommit(true)
 	case j.position < len(j.log) && j.paused == 0:

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"math"
 	"time"
 
 	"github.com/troupe-go/troupe/supervision"
@@ -23,6 +24,9 @@ type model struct {
 	skewed     bool
 	escalated  bool
 	draining   bool
+	filling    bool // it drains, and fills gaps
+	filled     bool // it has filled one
+	renewed    bool // a behavior, in any drain
 	drained    bool
 	outside    ReasonSet
 	full, over bool
@@ -54,6 +58,7 @@ type modelLane struct {
 	hung     bool
 	hungBy   Call
 	stopped  bool
+	failing  bool // its head failed in a drain
 	until    time.Time
 	renew    bool
 	restarts []time.Time
@@ -85,7 +90,7 @@ func (m *model) begin() {
 	}
 	m.epoch++
 	m.calls, m.gen, m.tail = 0, 0, m.line
-	m.skewed, m.escalated, m.draining, m.drained = false, false, false, false
+	m.skewed, m.escalated, m.draining, m.drained, m.filling, m.filled = false, false, false, false, false, false
 	m.outside, m.full, m.over = 0, false, false
 	m.again = len(m.commits) > 0 || m.again || m.line > m.acked
 	m.acked, m.commits, m.asked = m.line, nil, time.Time{}
@@ -104,6 +109,41 @@ func (m *model) begin() {
 func (m *model) frozen() bool { return m.draining || m.escalated }
 
 func (m *model) held() bool { return m.frozen() || m.outside.Has(Operator) }
+
+// top is the highest offset that is finished, control records aside.
+func (m *model) top() Offset {
+	top := Offset(-1)
+	for _, e := range m.log {
+		if e.delivered && e.finished && !e.Control {
+			top = e.Offset
+		}
+	}
+	return top
+}
+
+// limit is what a lane may begin below.
+func (m *model) limit(l *modelLane) Offset {
+	switch {
+	case !m.held():
+		return math.MaxInt64
+	case m.filling && !m.drained && !l.failing && !m.outside.Has(Operator):
+		return m.top()
+	}
+	return -1
+}
+
+// gaps are the unfinished records below top of lanes that could go on.
+func (m *model) gaps() []*entry {
+	var all []*entry
+	for _, e := range m.unfinished() {
+		l := m.lanes[e.Lane]
+		cannot := l.hung || l.stopped || l.failing || l.doomed != nil || e.forwarding || !m.waits(l).IsZero()
+		if e.Offset < m.top() && !cannot && !m.outside.Has(Operator) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
 
 // unfinished are the delivered records that are not, in order.
 func (m *model) unfinished() []*entry {
@@ -171,15 +211,16 @@ func (m *model) waits(l *modelLane) time.Time {
 
 // ready says that a lane must be given records.
 func (m *model) ready(l *modelLane) bool {
-	return l.call == nil && !l.hung && !l.stopped && l.doomed == nil && !m.held() &&
-		len(m.queue(l)) > 0 && m.waits(l).IsZero()
+	q := m.queue(l)
+	return l.call == nil && !l.hung && !l.stopped && l.doomed == nil && len(q) > 0 && q[0].Offset < m.limit(l) &&
+		m.waits(l).IsZero()
 }
 
 // reach is how many records its next hand-over takes.
 func (m *model) reach(l *modelLane) int {
 	n := 0
 	for _, e := range m.queue(l) {
-		if n == l.size || n > 0 && (e.attempts > 0 || e.due > m.now.UnixNano()) {
+		if n == l.size || e.Offset >= m.limit(l) || n > 0 && (e.attempts > 0 || e.due > m.now.UnixNano()) {
 			break
 		}
 		n++

@@ -9,11 +9,16 @@ import (
 // renewFor asks for a new behavior before the lane's next hand-over.
 func (l *lane) renewFor(cause supervision.Failure) { l.renew, l.cause = true, cause }
 
-// renewBehavior sends a renewal as soon as no call of the lane runs.
+// renewBehavior sends a renewal as soon as no call of the lane runs. In a drain it is
+// put off until a hand-over begins.
 func (m *Machine) renewBehavior(l *lane, out []Effect) []Effect {
 	if !l.renew || l.handed > 0 || l.hung || m.frozen() {
 		return out
 	}
+	return l.sendRenewal(out)
+}
+
+func (l *lane) sendRenewal(out []Effect) []Effect {
 	l.renew = false
 	cause := l.cause
 	l.cause = supervision.Failure{}

@@ -19,6 +19,7 @@ func (m *Machine) failed(now time.Time, ev *Failed, out []Effect) []Effect {
 	invariant.Always(ev.Done < l.handed || unblamed, "lane %d: record %d of %d failed", l.id, ev.Done, l.handed)
 	m.complete(l, ev.Done)
 	m.end(l)
+	l.failing = m.draining && !unblamed
 	switch r.Kind {
 	case Interrupted, Hung:
 		if r.Kind == Hung {

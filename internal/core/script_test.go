@@ -202,7 +202,7 @@ func (p *player) event(w []string) Event {
 	case "restart":
 		return &Restart{Lane: p.lane(w[1]), Force: len(w) > 2}
 	case "drain":
-		return &Drain{}
+		return &Drain{Now: len(w) > 1}
 	}
 	p.t.Fatalf("nobody understands %q", w)
 	return nil

@@ -295,6 +295,51 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 		"TestScripts/drain", "got   drained",
 	},
 	{
+		"a drain fills no gap", "drain", "drain.go",
+		`return m.top`, `return 0`,
+		"TestScripts/drain-gaps", "want   hand over c#5 [8]",
+	},
+	{
+		"drained although a gap could be filled", "drain", "drain.go",
+		`return m.serveAll(now, out)`, `return out`,
+		"TestModelDrain", "S7: drained, and ",
+	},
+	{
+		"a drain begins what is no gap", "S7", "drain.go",
+		`return m.top`, `return m.top + 2`,
+		"TestModelDrain", "S7: a hand-over of ",
+	},
+	{
+		"a drain takes more than the gap", "S7", "handover.go",
+		`limit < unlimited && `, `limit > unlimited && `,
+		"TestModelDrain", "S7: a hand-over of ",
+	},
+	{
+		"a drain delivers once more what failed in it", "drain", "drain.go",
+		`m.filling && !l.failing && `, `m.filling && `,
+		"TestScripts/drain-waits", "got   hand over e",
+	},
+	{
+		"a drain fills gaps of lanes that wait", "drain", "lane.go",
+		`if p == ready && !l.doomed {`, `if (p == ready || p == retrying && m.filling) && !l.doomed {`,
+		"TestScripts/drain-waits", "got   hand over a",
+	},
+	{
+		"a drain that is to end now goes on", "drain", "drain.go",
+		`m.filling = !ev.Now && `, `m.filling = `,
+		"TestScripts/drain-now", "got   hand over a#7",
+	},
+	{
+		"acknowledged dead letters have no gaps below them", "drain", "forward.go",
+		`m.top = max(m.top, f.effect.Record.Offset)`, `_ = m.top`,
+		"TestScripts/drain-acknowledged", "want   hand over b",
+	},
+	{
+		"markers have gaps below them", "drain", "fetch.go",
+		`if !r.Control {`, `if true {`,
+		"TestScripts/drain-rebuilt", "got   hand over b",
+	},
+	{
 		"a rebuild runs finished records again", "rebuild", "fetch.go",
 		`r.Control || m.carried.finished(r.Offset)`, `r.Control`,
 		"TestScripts/rebuild", "got   hand over",
