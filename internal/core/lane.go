@@ -80,7 +80,8 @@ func (m *Machine) serve(now time.Time, l *lane, out []Effect) []Effect {
 	out = m.serveForward(now, l, out)
 	p, at := m.standing(now, l)
 	if p == ready && !l.doomed {
-		if limit := m.limit(l); l.records.at(0).Offset < limit {
+		// Without a limit nobody has to look at the record, which is out of the cache.
+		if limit := m.limit(l); limit == unlimited || l.records.at(0).Offset < limit {
 			p = busy
 			out = m.begin(now, l, limit, out)
 		}
