@@ -34,6 +34,8 @@ type bed struct {
 	produced *history.Producer
 	observed *history.Observer
 
+	compacted map[place]bool // records that were written and may be gone at the end
+
 	topics  []string
 	all     []*member
 	members int
@@ -61,6 +63,7 @@ func newBed(t *testing.T) *bed {
 	b := &bed{
 		t: t, group: fmt.Sprintf("%s.%d.%s", runID, beds.Add(1), strings.Map(nameable, t.Name())), dir: t.TempDir(), adm: adm,
 		history: h, produced: history.NewProducer(h), observed: history.NewObserver(h),
+		compacted: map[place]bool{},
 	}
 	t.Cleanup(b.remove)
 	t.Cleanup(b.save)
