@@ -125,7 +125,8 @@ type (
 	// freed says that a quarantined lane's call returned.
 	freed struct{ lane core.LaneID }
 
-	// drain begins no more and lets drained happen when nothing is under way.
+	// drain begins no more but what fills gaps, and lets drained happen when nothing is
+	// under way.
 	drain struct{}
 
 	// drainOver ends the drain before a rebuild.

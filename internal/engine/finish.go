@@ -8,13 +8,17 @@ import (
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
-// drain begins nothing more: what is in flight ends before its next record.
-func (p *partition) drain() {
+// drain lets the partition come to an end: what is in flight ends before its next
+// record, and then lanes work off what lies below the highest finished record, so that
+// nothing finished is left above the line for the next owner to do again. With now, and
+// before a rebuild, which hands what was finished on in memory, nothing more begins.
+func (p *partition) drain(now bool) {
 	for i := range p.lanes {
 		if ho := p.lanes[i].current; ho != nil {
 			ho.canceled.Store(true)
 		}
 	}
+	p.ev.drain.Now = now || p.rebuild != nil
 	p.step(&p.ev.drain)
 }
 
@@ -53,7 +57,7 @@ func (p *partition) closeDown(cause error) {
 		}
 		p.ending = &finish{cause: cause}
 	}
-	p.drain()
+	p.drain(true)
 	p.closeAll()
 	p.step(&p.ev.ticked)
 	if !p.unanswered {

@@ -111,7 +111,7 @@ func (p *partition) handle(msg any) {
 	case keyed:
 		p.keyedBack(msg.batch)
 	case drain:
-		p.drain()
+		p.drain(false)
 	case finish:
 		p.finish(msg)
 	case drainOver:

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// One lane is slow and the other is through with the last record: the drain works off
+// what lies between, so that the next owner does nothing again.
+func TestARevokeFillsTheGapsBelowWhatIsFinished(t *testing.T) {
+	t.Parallel()
+	var j journal
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 2
+		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
+			j.add("%d", rec.Offset)
+			if rec.Offset != 5 {
+				time.Sleep(time.Second)
+			}
+			return nil
+		})
+	}, func(r *rig) {
+		keys := laneKeys(2)
+		r.assign(0)
+		// lane 0 gets 0-4 and 6-7, lane 1 gets 5
+		r.fetch(0, []string{keys[0], keys[0], keys[0], keys[0], keys[0], keys[1], keys[0], keys[0]}, upTo(8)...)
+		begun := time.Now()
+		r.e.Revoked([]observe.TopicPartition{tp(0)})
+		if took, want := time.Since(begun), 5*time.Second; took != want {
+			t.Errorf("the revoke took %v, want %v: records 0 to 4", took, want)
+		}
+		synctest.Wait()
+		seen := j.lines()
+		slices.Sort(seen) // which lane wrote first is chance
+		if want := []string{"0", "1", "2", "3", "4", "5"}; !slices.Equal(seen, want) {
+			t.Errorf("delivered %q, want %q", seen, want)
+		}
+		r.wantCommitted(0, 6)
+		ended := find[observe.RevokeEnded](r.events)
+		if len(ended) != 1 || !ended[0].Drained {
+			t.Errorf("ended: %+v", ended)
+		}
+	})
+}
