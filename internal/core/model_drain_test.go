@@ -41,6 +41,9 @@ func drainProperty(t *rapid.T, saw map[string]int) {
 		j.opFetch()
 	}
 	j.play(rapid.IntRange(0, 20).Draw(t, "before"), rare)
+	if rapid.Bool().Draw(t, "a restart before") {
+		j.opRestart()
+	}
 	j.drain(false)
 	for range rapid.IntRange(1, 3).Draw(t, "and later") {
 		j.play(20, rare)

@@ -180,7 +180,6 @@ func (m *model) renewals() []string {
 	for _, l := range m.lanes {
 		if l.renew && l.call == nil && !l.hung && (!m.frozen() || m.ready(l)) {
 			l.renew = false
-			m.renewed = m.renewed || m.draining
 			want = append(want, fmt.Sprintf("restarted %d", l.id))
 		}
 	}

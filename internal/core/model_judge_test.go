@@ -82,6 +82,7 @@ func (j *judge) effect(ev Event, e Effect) string {
 		}
 		return fmt.Sprintf("cancel %d", e.Call.Lane)
 	case *Restarted:
+		j.count("a new behavior in a drain", j.draining)
 		if e.Forced {
 			return fmt.Sprintf("restarted %d forced", e.Lane)
 		}
@@ -267,7 +268,6 @@ func (j *judge) settled(ev Event) {
 		j.t.Fatalf("not drained")
 	}
 	j.count("a dead letter that looped", j.looped > 0)
-	j.count("a new behavior in a drain", j.renewed)
 	j.reasons()
 	j.compareStats()
 }

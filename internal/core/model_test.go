@@ -26,7 +26,6 @@ type model struct {
 	draining   bool
 	filling    bool // it drains, and fills gaps
 	filled     bool // it has filled one
-	renewed    bool // a behavior, in any drain
 	drained    bool
 	outside    ReasonSet
 	full, over bool
