@@ -40,6 +40,7 @@ type member struct {
 const (
 	readyFor = time.Minute // how long Start waits
 	askFor   = time.Minute // how long a request of the cluster's own may take
+	waitFor  = time.Hour   // how long Wait waits
 )
 
 // New starts a cluster of three brokers with the topics, each "name" with one partition
@@ -144,12 +145,19 @@ func (c *Cluster) Start(cfg runtime.Config) *runtime.Runtime {
 	return rt
 }
 
-// Wait waits until the runtime has ended and returns what Run returned.
+// Wait waits until the runtime has ended and returns what Run returned. After an hour of
+// the bubble's time it fails the test.
 func (c *Cluster) Wait(rt *runtime.Runtime) error {
 	c.tb.Helper()
 	m := c.member(rt)
 	m.asked = true
-	<-m.ended
+	timer := time.NewTimer(waitFor)
+	defer timer.Stop()
+	select {
+	case <-m.ended:
+	case <-timer.C:
+		c.tb.Fatalf("runtimetest: the runtime of the group %q has not ended within %v", m.group, waitFor)
+	}
 	return m.err
 }
 

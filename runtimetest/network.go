@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 )
 
 var errKilled = errors.New("runtimetest: killed")
@@ -47,8 +48,13 @@ func (l *link) passes(ctx context.Context) bool {
 	return !l.killed() && ctx.Err() == nil
 }
 
+// dialFor is the timeout of kgo's own dialer.
+const dialFor = 10 * time.Second
+
 // Dial is for kgo.
 func (l *link) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialFor)
+	defer cancel()
 	if !l.passes(ctx) {
 		return nil, cmp.Or(ctx.Err(), errKilled)
 	}

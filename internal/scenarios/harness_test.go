@@ -232,7 +232,7 @@ func (w *world) startWith(name string, change func(*runtime.Config), topics ...r
 	w.t.Helper()
 	n := &node{w: w, name: history.NewIncarnation(name)}
 	cfg := runtime.Config{
-		Group: group, Topics: topics,
+		Group: group, Topics: slices.Clone(topics),
 		Hooks: []observe.Hook{silenced{n, history.NewHook(w.h, n.name)}, n},
 	}
 	for i := range topics {
