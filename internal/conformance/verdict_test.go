@@ -140,8 +140,7 @@ func describe(repeat [2]history.Event) string {
 
 // wantRepeatsAboveLines wants nothing delivered in an assignment that was committed before
 // it began, and nothing finished twice in one: what is repeated is what no acknowledged
-// commit covers (S9 behind a fault, and in this release behind every handover of a
-// partition with several lanes).
+// commit covers (S9 behind a fault).
 func (b *bed) wantRepeatsAboveLines(events []history.Event) {
 	b.t.Helper()
 	acked := map[observe.TopicPartition]int64{}
