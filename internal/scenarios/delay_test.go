@@ -112,6 +112,7 @@ func TestDelaySurvivesAPauseAtTheRevoke(t *testing.T) {
 
 func TestDelayWithTimestampsOutOfOrderMissingAndFarAhead(t *testing.T) {
 	t.Parallel()
+	const skew = 5 * time.Minute
 	scenario(t, []string{"later:4"}, []string{check.S1, check.S2, check.S5, check.S8}, func(w *world) {
 		now := time.Now()
 		cases := []struct {
@@ -120,17 +121,19 @@ func TestDelayWithTimestampsOutOfOrderMissingAndFarAhead(t *testing.T) {
 		}{
 			{[]time.Time{now, now.Add(-5 * time.Second), now.Add(2 * time.Second), now.Add(-time.Hour)}, // the head holds its lane
 				[]time.Duration{10 * time.Second, 10 * time.Second, 12 * time.Second, 12 * time.Second}},
-			{[]time.Time{time.UnixMilli(-1)}, []time.Duration{10 * time.Second}},                           // from when it was first seen
-			{[]time.Time{now.Add(50 * 365 * 24 * time.Hour)}, []time.Duration{time.Hour + 10*time.Second}}, // from MaxSkew ahead
-			{[]time.Time{now.Add(30 * time.Minute)}, []time.Duration{30*time.Minute + 10*time.Second}},
+			{[]time.Time{time.UnixMilli(-1)}, []time.Duration{10 * time.Second}},                      // from when it was first seen
+			{[]time.Time{now.Add(50 * 365 * 24 * time.Hour)}, []time.Duration{skew + 10*time.Second}}, // from MaxSkew ahead
+			{[]time.Time{now.Add(3 * time.Minute)}, []time.Duration{3*time.Minute + 10*time.Second}},
 		}
 		seen := make([]*stamps, len(cases))
 		for p := range cases {
 			seen[p] = newStamps()
 		}
-		n := w.start("a", delayed(10*time.Second, handle(func(ctx context.Context, rec *actors.Record) error {
+		topic := delayed(10*time.Second, handle(func(ctx context.Context, rec *actors.Record) error {
 			return seen[rec.Partition].receive(ctx, rec)
-		})))
+		}))
+		topic.MaxSkew = skew
+		n := w.start("a", topic)
 		now0 := time.Now()
 		shift := now0.Sub(now) // joining took a moment
 		ends := []int64{}
@@ -140,7 +143,7 @@ func TestDelayWithTimestampsOutOfOrderMissingAndFarAhead(t *testing.T) {
 			}
 			ends = append(ends, int64(len(c.timestamps)))
 		}
-		w.drained(2*time.Hour, map[string][]int64{"later": ends})
+		w.drained(2*skew, map[string][]int64{"later": ends})
 		for p, c := range cases {
 			for o, want := range c.want {
 				got := seen[p].at[int64(o)].Sub(now)

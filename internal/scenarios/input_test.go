@@ -166,7 +166,7 @@ func TestProbesTellTheTruth(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
 		n := w.start("a", runtime.Topic{Name: "orders", Behavior: handle(fine)})
-		for range 30 { // idle
+		for range 5 { // idle
 			time.Sleep(time.Minute)
 			n.wantProbe("/livez", http.StatusOK)
 			n.wantProbe("/readyz", http.StatusOK)

@@ -240,7 +240,6 @@ func TestAStopWhileAnotherMembersJoinIsPendingEndsAtOnce(t *testing.T) {
 		time.Sleep(2 * heartbeatFor)
 		ends := w.steady(20, nil)
 		w.c.Freeze(b.rt, 20*time.Second) // it joins no rebalance meanwhile, and the others wait for it
-		go w.c.Client()                  // a breath
 		joined := make(chan *node)
 		go func() { joined <- w.start("c", working()) }()
 		time.Sleep(4 * time.Second) // a has joined again, and waits
