@@ -300,9 +300,14 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 		"TestScripts/drain-gaps", "want   hand over c#5 [8]",
 	},
 	{
-		"drained although a gap could be filled", "drain", "drain.go",
-		`return m.serveAll(now, out)`, `return out`,
+		"drained although a gap could be filled", "drain", "machine.go",
+		`out = m.fill(now, out)`, `out = m.fill(now, m.reportDrained(out))`,
 		"TestModelDrain", "S7: drained, and ",
+	},
+	{
+		"lanes do not fill what others made a gap", "drain", "drain.go",
+		`return m.serveAll(now, out)`, `return out`,
+		"TestScripts/drain-gaps", "want   hand over c#5 [8]",
 	},
 	{
 		"a drain begins what is no gap", "S7", "drain.go",
