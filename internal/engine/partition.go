@@ -38,12 +38,6 @@ type partition struct {
 	ev events
 }
 
-// beginning is where a partition's actor starts from.
-type beginning struct {
-	handoff core.Handoff
-	gen     uint32
-}
-
 // lane is what a partition knows of a virtual partition.
 type lane struct {
 	pid     *actor.PID
@@ -142,65 +136,6 @@ func (p *partition) operate(msg any) {
 	}
 }
 
-// start makes the machine. The actor shows itself before it reads which lanes are
-// quarantined: a call that returns after that finds it.
-func (p *partition) start() {
-	p.a.actor.Store(p.ctx.Self())
-	p.incarnation = p.e.epochs.next()
-	p.from.handoff.Hung = p.e.held.lanes(p.a.tp, p.topic.Core.Lanes)
-	p.m = core.New(p.topic.Core, p.incarnation, p.from.handoff)
-	p.lanes = make([]lane, p.topic.Core.Lanes)
-	p.timer.p = p
-	if p.topic.KeyBy != nil {
-		p.keyer = newKeyer(p)
-	}
-	if p.gen != 0 {
-		p.step(&core.Repositioned{Gen: p.gen, To: p.from.handoff.Next})
-		p.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.gen, p.from.handoff.Next)
-	}
-	_, gap := p.a.stoppedAt()
-	if gap {
-		p.step(&core.Paused{Reason: core.GapStop})
-	}
-	if p.a.held.Load() {
-		p.step(&core.Paused{Reason: core.Operator})
-	}
-	if p.gen != 0 && !gap && !p.a.held.Load() {
-		p.e.opts.Client.Resume(p.a.tp) // the group paused it before the rebuild
-	}
-}
-
-// halt stops fetching at a gap, until an operator lets the partition go on at to.
-func (p *partition) halt(to int64) {
-	p.a.stops(to)
-	p.step(&core.Paused{Reason: core.GapStop})
-}
-
-// hold is an operator's pause, and its end.
-func (p *partition) hold(on bool) {
-	p.a.held.Store(on)
-	if on {
-		p.step(&core.Paused{Reason: core.Operator})
-	} else {
-		p.step(&core.Resumed{Reason: core.Operator})
-	}
-}
-
-// restart is an operator's. Behind a gap the partition goes on at the start of the
-// log, with what it holds; otherwise it is rebuilt.
-func (p *partition) restart() {
-	to, gap := p.a.stoppedAt()
-	if !gap {
-		p.escalated(supervision.Failure{Err: actors.ErrRestart})
-		return
-	}
-	p.a.stops(-1)
-	p.gen = p.a.gen.Add(1)
-	p.step(&core.Repositioned{Gen: p.gen, To: to})
-	p.e.opts.Client.Seek(p.a.tp, p.a.epoch, p.gen, to)
-	p.step(&core.Resumed{Reason: core.GapStop})
-}
-
 // step gives an event to the machine and carries its effects out.
 func (p *partition) step(ev core.Event) {
 	p.fx = p.m.Step(time.Now(), ev, p.fx[:0])
@@ -208,76 +143,6 @@ func (p *partition) step(ev core.Event) {
 		p.perform(fx)
 	}
 	clear(p.fx)
-}
-
-func (p *partition) fetched(b *Batch) {
-	if b.Gen != p.gen || p.a.fence.raised() {
-		return
-	}
-	p.a.sawEnd(b.LogEnd, time.Now())
-	if p.e.opts.Record != nil && len(b.Records) > 0 {
-		p.e.opts.Record(observe.Fetched{
-			TP: p.a.tp, Epoch: p.a.epoch, Count: len(b.Records),
-			First: b.Records[0].Offset, Last: b.Records[len(b.Records)-1].Offset,
-		})
-	}
-	if p.keyer != nil {
-		p.keyer.ask(b)
-		return
-	}
-	p.enter(b, nil)
-}
-
-// enter puts a batch into the machine. keys are nil where records are keyed by their
-// own keys.
-func (p *partition) enter(b *Batch, keys *keyedBatch) {
-	p.recs = p.recs[:0]
-	control := b.Control
-	for i := range b.Records {
-		rec := &b.Records[i]
-		for len(control) > 0 && control[0] < rec.Offset {
-			p.recs = append(p.recs, core.Record{Offset: control[0], Control: true})
-			control = control[1:]
-		}
-		p.recs = append(p.recs, p.record(rec, keys, i))
-	}
-	for _, offset := range control {
-		p.recs = append(p.recs, core.Record{Offset: offset, Control: true})
-	}
-	if len(p.recs) == 0 {
-		return
-	}
-	p.ev.fetched = core.Fetched{Gen: p.gen, Records: p.recs}
-	p.step(&p.ev.fetched)
-	p.ev.fetched.Records = nil
-	clear(p.recs)
-}
-
-// record is what the machine gets of a record.
-func (p *partition) record(rec *actors.Record, keys *keyedBatch, i int) core.Record {
-	r := core.Record{Offset: rec.Offset, Timestamp: -1, Bytes: size(rec), Handle: rec}
-	r.Looped = len(rec.Headers) > 0 && hops(rec) >= hopsMax
-	if !rec.Timestamp.IsZero() {
-		r.Timestamp = rec.Timestamp.UnixMilli()
-	}
-	switch {
-	case keys == nil:
-		r.Lane = p.laneOf(rec.Key)
-	case keys.errs[i] != nil:
-		r.Lane = p.laneOf(rec.Key)
-		r.Handle = &unkeyed{rec, keys.errs[i]}
-	default:
-		r.Lane = p.laneOf(keys.keys[i])
-	}
-	return r
-}
-
-func size(rec *actors.Record) int32 {
-	n := len(rec.Key) + len(rec.Value)
-	for i := range rec.Headers {
-		n += len(rec.Headers[i].Key) + len(rec.Headers[i].Value)
-	}
-	return int32(n) //nolint:gosec // a record is smaller than 2 GiB
 }
 
 // reported takes a hand-over back from its lane.
@@ -356,14 +221,6 @@ func (p *partition) committed(msg committed) {
 	if p.ending != nil {
 		p.lastCommit(msg.result)
 	}
-}
-
-// laneOf is the lane of a key: see the documentation of package actors.
-func (p *partition) laneOf(key []byte) core.LaneID {
-	if key == nil {
-		return p.m.Acquire(0)
-	}
-	return p.m.Acquire(hash(key))
 }
 
 func (p *partition) vp(id core.LaneID) actors.VirtualPartition {

@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/runtime/observe"
+	"github.com/troupe-go/troupe/supervision"
+)
+
+func TestDeadLetterHoldsTheLineUntilItsAck(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Core.DeadLetter = true
+		topic.DeadLetter = "dlq.g.t"
+		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
+			if rec.Offset == 0 {
+				return actors.Discard(errBad)
+			}
+			return nil
+		})
+	}, func(r *rig) {
+		refuse := atomic.Bool{}
+		refuse.Store(true)
+		r.client.forwardAs = func(*Forward) error {
+			if refuse.Load() {
+				return errBad
+			}
+			return nil
+		}
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0, 1)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.wantCommitted(0, 0)
+		if count[observe.ForwardFailed](r.events) == 0 {
+			t.Error("the refusals are not visible")
+		}
+		refuse.Store(false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		r.wantCommitted(0, 2)
+		got := map[string]string{}
+		for _, h := range r.client.forwards[0].Headers {
+			got[h.Key] = string(h.Value)
+		}
+		for key, want := range map[string]string{
+			"__dlq.errors.topic": "t", "__dlq.errors.partition": "0", "__dlq.errors.offset": "0", "__dlq.errors.group": "g",
+			"__dlq.errors.delivery.count": "1", "__dlq.errors.message": "bad", "troupe.dlq.hops": "1",
+		} {
+			if got[key] != want {
+				t.Errorf("header %s: got %q, want %q", key, got[key], want)
+			}
+		}
+	})
+}
+
+func TestARecordThatLoopsStopsItsLane(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Core.DeadLetter, topic.DeadLetter = true, "dlq"
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return actors.Discard(errBad) })
+	}, func(r *rig) {
+		r.assign(0)
+		r.e.Fetched([]Batch{{TP: tp(0), Epoch: r.epoch, Records: []actors.Record{
+			{Topic: "t", Attempt: 1, Headers: []actors.Header{{Key: headerHops, Value: []byte("4")}}},
+			{Topic: "t", Attempt: 1, Offset: 1, Headers: []actors.Header{{Key: headerHops, Value: []byte("4")}, {Key: headerHops, Value: []byte("5")}}},
+		}}})
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		r.wantCommitted(0, 1)
+		if got := len(r.client.forwards); got != 1 {
+			t.Errorf("forwards: got %d, want that of the first record", got)
+		}
+		if got := count[observe.Halted](r.events); got != 1 {
+			t.Errorf("halted: got %d events, want 1", got)
+		}
+	})
+}
+
+func TestARecordWithNowhereToGoIsWarnedAboutOnceAMinute(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Core.Retry = supervision.Backoff{Min: time.Second, Max: time.Second}
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return errBad })
+	}, func(r *rig) {
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		time.Sleep(9*time.Second - time.Millisecond)
+		synctest.Wait()
+		if got := count[observe.Warned](r.events); got != 0 {
+			t.Errorf("%d warnings before the tenth attempt", got)
+		}
+		time.Sleep(2*time.Minute + 30*time.Second)
+		synctest.Wait()
+		if got := count[observe.Warned](r.events); got != 3 {
+			t.Errorf("warnings in 2.5 minutes: got %d, want 3", got)
+		}
+	})
+}
