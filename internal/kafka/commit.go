@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -62,11 +64,11 @@ func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 	id, generation := m.cl.GroupMetadata()
 	req := m.commitRequest(id, generation, offsets)
 	before, moving := m.lease.commits.Load(), m.lease.rebalancing()
-	resp, err := req.RequestWith(ctx, m.cl)
+	resp, err := m.request(ctx, req)
 	sent := m.lease.commits.Load() - before
 	if err != nil {
 		r := Result{Outcome: observe.Unknown, Err: typed(err)}
-		if sent == 0 {
+		if sent == 0 && !errors.Is(err, errPending) {
 			r.Outcome = observe.Refused
 		}
 		return all(offsets, r)
@@ -93,6 +95,37 @@ func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 	}
 	return results
 }
+
+// errPending means that a request may yet leave.
+var errPending = errors.New("kafka: the request waits for a connection")
+
+// request sends a commit and waits for its answer until ctx ends. kgo does not look at
+// ctx while a request waits behind another one, whose connection is being opened say.
+func (m *member) request(ctx context.Context, req *kmsg.OffsetCommitRequest) (*kmsg.OffsetCommitResponse, error) {
+	type answer struct {
+		resp *kmsg.OffsetCommitResponse
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() { // ends with the kgo client at the latest
+		resp, err := req.RequestWith(ctx, m.cl)
+		answered <- answer{resp, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.resp, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-answered: // kgo has looked at ctx after all: it knows more
+		return a.resp, a.err
+	case <-time.After(pendingGrace):
+		return nil, fmt.Errorf("%w: %w", errPending, context.Cause(ctx))
+	}
+}
+
+// pendingGrace is how long kgo may take to notice that a context has ended.
+const pendingGrace = 50 * time.Millisecond
 
 // outcome reads the answer for one partition. again tells that kgo sent the request more
 // than once: then a refusal says nothing of the earlier ones. moving tells that this

@@ -23,7 +23,7 @@ const fetchWait = 500 * time.Millisecond
 // fetchBytes bounds what one fetch brings of a partition. It is also how far a buffer
 // that is nearly full can overshoot. Records of a smaller fetch are still in the
 // processor's caches when their lanes get to them, which outweighs the more requests.
-const fetchBytes = 256 << 10
+const fetchBytes = 512 << 10
 
 // connection is how every kgo client of ours reaches the brokers: our defaults, the
 // user's options, and then what is not theirs to change. refused is told of each refused
