@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,7 +58,19 @@ type journal struct {
 }
 
 // counters may be read at any time.
-type counters struct{ finished, failed, panicked, restarts atomic.Int64 }
+type counters struct {
+	finished atomic.Int64 // records, each once
+	ids      sync.Map     // of those records
+
+	failed, panicked, restarts atomic.Int64
+}
+
+// finish counts a record unless it was finished before, by whichever member.
+func (c *counters) finish(id string) {
+	if _, again := c.ids.LoadOrStore(id, true); !again {
+		c.finished.Add(1)
+	}
+}
 
 // behavior makes the behaviors of all topics.
 func (j *journal) behavior(vp actors.VirtualPartition) actors.Behavior { return &clerk{j, vp} }
@@ -115,7 +128,7 @@ func (j *journal) leave(enter history.Event, result string) {
 	j.history.Append(ev)
 	switch result {
 	case history.ResultOK:
-		j.counts.finished.Add(1)
+		j.counts.finish(enter.ID)
 	case history.ResultPanic:
 		j.counts.panicked.Add(1)
 	case history.ResultError:
