@@ -75,12 +75,7 @@ func (p *partition) closeAll() {
 		if ho == nil {
 			continue
 		}
-		at := place{p.a.tp, ho.call.Lane}
-		p.e.held.add(at)
-		done, was := ho.close()
-		if was != running {
-			p.e.release(at)
-		}
+		done, was := p.e.takeAway(p.a.tp, ho)
 		if was == ended {
 			p.ended(l, ho)
 			continue
@@ -97,6 +92,21 @@ func (p *partition) closeAll() {
 	if cut {
 		p.a.clean.Store(false) // only now: the last step drained the machine
 	}
+}
+
+// takeAway closes a hand-over and tells how many of its records were finished and where
+// the lane stood. A call that goes on is in the quarantine from then on. Of another one
+// the lane was there for a moment, which whoever starts meanwhile may have seen.
+func (e *Engine) takeAway(tp observe.TopicPartition, ho *handOver) (int, phase) {
+	at := place{tp, ho.call.Lane}
+	e.held.add(at)
+	done, was := ho.close()
+	if was != running && e.held.remove(at) {
+		if a := e.lookup(tp); a != nil {
+			e.root.Send(a.pid(), freed{at.lane})
+		}
+	}
+	return done, was
 }
 
 func (p *partition) cause() error {
@@ -162,10 +172,8 @@ func (p *partition) release(cause error, limit time.Time) {
 	for i := range p.lanes {
 		l := &p.lanes[i]
 		if ho := l.current; ho != nil { // the actor failed: nobody has closed it
-			at := place{p.a.tp, ho.call.Lane}
-			p.e.held.add(at)
-			if _, was := ho.close(); was != running {
-				p.e.release(at)
+			if done, was := p.e.takeAway(p.a.tp, ho); was == running {
+				p.emit(observe.Quarantined{VP: p.vp(ho.call.Lane), Epoch: p.a.epoch, Offset: ho.recs[done].rec.Offset, Cause: cause})
 			}
 		}
 		p.a.slots[i].Store(nil)

@@ -33,6 +33,11 @@ type part struct {
 	rebuilt int64 // the commit line at the last rebuild
 	wait    *time.Timer
 	from    beginning // of the rebuild that it waits for
+
+	// Of an actor that panicked: the next one begins when both have come. Proto.Actor
+	// brings them in any order.
+	failure *panicError
+	stopped bool // its lanes are closed, and calls that go on are in the quarantine
 }
 
 // Messages to the group supervisor.
@@ -83,6 +88,7 @@ func newGroup(e *Engine) *group { return &group{e: e, parts: map[*assignment]*pa
 
 // Receive is the actor.
 func (g *group) Receive(ctx actor.Context) {
+	defer crashed()
 	g.ctx = ctx
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
@@ -107,6 +113,8 @@ func (g *group) Receive(ctx actor.Context) {
 		g.escalated(msg)
 	case childFailed:
 		g.failed(msg.child, msg.reason)
+	case *actor.Terminated:
+		g.terminated(msg.Who)
 	case resume:
 		g.resume(msg.part)
 	}
@@ -230,7 +238,7 @@ func (g *group) escalated(msg *escalation) {
 	if p == nil {
 		return
 	}
-	p.pid = nil
+	p.pid, p.failure, p.stopped = nil, nil, false
 	policy := p.a.topic.Supervision
 	if p.rebuilt != msg.handoff.Next {
 		p.budget.Refill()
@@ -266,20 +274,47 @@ func (g *group) resume(p *part) {
 	g.spawn(p, p.from)
 }
 
-// failed is a partition's actor that panicked. Nothing that it held in memory is
-// trusted: it starts again from what the broker acknowledged.
-func (g *group) failed(child *actor.PID, reason any) {
-	for _, p := range g.parts {
-		if p.pid == nil || !p.pid.Equal(child) {
-			continue
-		}
-		err, ok := reason.(error)
-		if !ok {
-			err = fmt.Errorf("supervisor of %s: panic: %v", p.a.tp, reason)
-		}
-		f := supervision.Failure{Err: err, Panicked: true}
-		g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f})
-		g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}})
+// failed is a partition's actor that panicked. One that panics again, while it is
+// stopped, would never end.
+func (g *group) failed(child *actor.PID, reason *panicError) {
+	p := g.partOf(child)
+	if p == nil {
 		return
 	}
+	if p.failure != nil {
+		g.e.opts.Fail(fmt.Errorf("supervisor of %s, while it was stopped: %w", p.a.tp, reason))
+		return
+	}
+	p.failure = reason
+	g.rebuild(p)
+}
+
+// terminated is an actor of a partition that has ended.
+func (g *group) terminated(child *actor.PID) {
+	if p := g.partOf(child); p != nil {
+		p.stopped = true
+		g.rebuild(p)
+	}
+}
+
+func (g *group) partOf(child *actor.PID) *part {
+	for _, p := range g.parts {
+		if p.pid != nil && p.pid.Equal(child) {
+			return p
+		}
+	}
+	return nil
+}
+
+// rebuild starts a partition again whose actor panicked and has ended. Nothing that it
+// held in memory is trusted: it begins at what the broker acknowledged.
+func (g *group) rebuild(p *part) {
+	if p.failure == nil || !p.stopped {
+		return
+	}
+	f := supervision.Failure{
+		Err: fmt.Errorf("supervisor of %s: %w", p.a.tp, p.failure), Panicked: true, Stack: p.failure.stack,
+	}
+	g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f})
+	g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}})
 }

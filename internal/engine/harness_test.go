@@ -23,7 +23,7 @@ type rig struct {
 	t      *testing.T
 	e      *Engine
 	client *table
-	events *events_
+	events *eventLog
 	topic  Topic
 	epoch  observe.Epoch
 	failed chan error
@@ -98,22 +98,22 @@ func (c *table) Rebuild(cause error) {
 	c.rebuilds = append(c.rebuilds, cause)
 }
 
-// events_ collects what the engine emits.
-type events_ struct {
+// eventLog collects what the engine emits.
+type eventLog struct {
 	mu  sync.Mutex
 	all []observe.Event
 }
 
-func (e *events_) emit(ev observe.Event) {
+func (e *eventLog) emit(ev observe.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, ev)
 }
 
 // count is how many events of type T there were.
-func count[T observe.Event](e *events_) int { return len(find[T](e)) }
+func count[T observe.Event](e *eventLog) int { return len(find[T](e)) }
 
-func find[T observe.Event](e *events_) []T {
+func find[T observe.Event](e *eventLog) []T {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var found []T
@@ -149,7 +149,7 @@ func newRig(t *testing.T, change func(*Topic)) *rig {
 	r := &rig{
 		t:      t,
 		client: &table{committed: map[observe.TopicPartition]int64{}, paused: map[observe.TopicPartition]bool{}},
-		events: &events_{},
+		events: &eventLog{},
 		failed: make(chan error, 1),
 		topic: Topic{
 			Name:        "t",

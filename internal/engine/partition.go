@@ -68,6 +68,7 @@ func newPartition(e *Engine, a *assignment, from beginning) *partition {
 
 // Receive is the actor.
 func (p *partition) Receive(ctx actor.Context) {
+	defer crashed()
 	p.ctx = ctx
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:

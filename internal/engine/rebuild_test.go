@@ -31,7 +31,7 @@ func TestPausesOutliveARebuild(t *testing.T) {
 				r.assign(0)
 				pause(r)
 				synctest.Wait()
-				r.e.root.Send(r.e.group, childFailed{r.e.lookup(tp(0)).pid(), errBad}) // as if it had panicked
+				r.panics(0)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				stats := r.e.Stats()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/eventstream"
@@ -56,10 +57,27 @@ type (
 	overPartition struct{}
 )
 
+// crashed, deferred in an actor's Receive, gives a panic its stack, which is gone by the
+// time the supervisor hears of it. No code of users runs there, so the panic's text and
+// stack are ours, and may be logged.
+func crashed() {
+	if v := recover(); v != nil {
+		panic(&panicError{v, debug.Stack()})
+	}
+}
+
+// crash is the failure behind the reason that Proto.Actor gives to a supervisor.
+func crash(reason any) *panicError {
+	if p, ok := reason.(*panicError); ok {
+		return p
+	}
+	return &panicError{value: reason}
+}
+
 // childFailed tells the group of a partition's actor that panicked.
 type childFailed struct {
 	child  *actor.PID
-	reason any
+	reason *panicError
 }
 
 // HandleFailure runs on the guardian.
@@ -67,7 +85,9 @@ func (s overRoot) HandleFailure(
 	_ *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any,
 ) {
 	supervisor.StopChildren(child)
-	s.e.opts.Fail(fmt.Errorf("group supervisor: panic: %v", reason))
+	err := crash(reason)
+	s.e.opts.Logger.Error("the group supervisor failed", zap.ByteString("stack", err.stack))
+	s.e.opts.Fail(fmt.Errorf("group supervisor: %w", err))
 }
 
 // HandleFailure runs on the group supervisor.
@@ -75,9 +95,10 @@ func (s overGroup) HandleFailure(
 	_ *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, message any,
 ) {
 	supervisor.StopChildren(child)
-	s.e.root.Send(s.e.group, childFailed{child, reason})
-	s.e.opts.Logger.Error("a partition supervisor failed and is rebuilt",
-		zap.String("actor", child.Id), zap.String("message", fmt.Sprintf("%T", message)))
+	err := crash(reason)
+	s.e.root.Send(s.e.group, childFailed{child, err})
+	s.e.opts.Logger.Error("a partition supervisor failed and is rebuilt", zap.String("actor", child.Id),
+		zap.String("message", fmt.Sprintf("%T", message)), zap.Error(err), zap.ByteString("stack", err.stack))
 }
 
 // HandleFailure runs on the partition supervisor.
