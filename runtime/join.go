@@ -18,7 +18,7 @@ import (
 // costs next to nothing on the way, short enough that a revoke waits for little.
 const (
 	handOverMax  = 512
-	handOverTime = 2 * time.Millisecond
+	handOverTime = 5 * time.Millisecond
 )
 
 // forwardRetry spaces the tries to write one dead letter, while the line is held.
@@ -39,8 +39,12 @@ func (h *handler) Assigned(as []kafka.Assignment) {
 		if a.Gap != nil {
 			h.gap(a.TP, a.Epoch, *a.Gap)
 		}
+		start := a.Start
+		if a.Gap != nil {
+			start = behind(*a.Gap)
+		}
 		begin = append(begin, engine.Assignment{
-			TP: a.TP, Epoch: a.Epoch, Start: a.Start, LogEnd: a.LogEnd, Halted: a.Gap != nil && a.Gap.Stopped,
+			TP: a.TP, Epoch: a.Epoch, Start: start, LogEnd: a.LogEnd, Halted: a.Gap != nil && a.Gap.Stopped,
 		})
 	}
 	h.r.engine.Assigned(begin)
@@ -65,15 +69,20 @@ func (h *handler) Lost(tps []observe.TopicPartition, cause error) { h.r.engine.L
 // Gapped tells of records that are gone.
 func (h *handler) Gapped(tp observe.TopicPartition, epoch observe.Epoch, gap kafka.Gap, gen uint32) {
 	h.gap(tp, epoch, gap)
-	to := gap.To
-	if gap.Err != nil {
-		to = gap.From // nothing is known to be gone: an operator's restart tries again
+	h.r.engine.Gapped(tp, epoch, gen, behind(gap), gap.Stopped)
+}
+
+// behind is where a partition goes on after a gap. Where nothing is known to be gone that
+// is where it was: an operator's restart tries again.
+func behind(g kafka.Gap) int64 {
+	if g.Err != nil {
+		return g.From
 	}
-	h.r.engine.Gapped(tp, epoch, gen, to, gap.Stopped)
+	return g.To
 }
 
 func (h *handler) gap(tp observe.TopicPartition, epoch observe.Epoch, g kafka.Gap) {
-	h.r.observer.Emit(observe.Gap{TP: tp, Epoch: epoch, From: g.From, To: g.To, Possible: g.Possible})
+	h.r.observer.Emit(observe.Gap{TP: tp, Epoch: epoch, From: g.From, To: g.To, Possible: g.Possible, Err: g.Err})
 }
 
 // Ended lets go of a partition whose topic is gone; with the last one Run ends.
@@ -128,14 +137,20 @@ func (k kafkaClient) Forward(f *engine.Forward, done func(error)) {
 }
 
 func (r *Runtime) kafkaOptions() kafka.Options {
-	cfg := &r.cfg
+	opts := r.cfg.kafkaOptions()
+	opts.Logger, opts.Emit = r.cfg.Logger, r.observer.Emit
+	opts.Lease = func(sent time.Time, ttl time.Duration) { r.engine.Renew(sent, ttl) }
+	return opts
+}
+
+// kafkaOptions is what the client takes from cfg.
+func (cfg *Config) kafkaOptions() kafka.Options {
 	opts := kafka.Options{
 		Brokers: cfg.Brokers, Group: cfg.Group, InstanceID: cfg.InstanceID,
 		SessionTimeout: cfg.SessionTimeout, RebalanceTimeout: cfg.RebalanceTimeout,
 		CommitTimeout: cfg.CommitTimeout, LeaveOnShutdown: cfg.LeaveOnShutdown,
 		MaxDecompressedBatch: cfg.MaxDecompressedBatch, ReadUncommitted: cfg.ReadUncommitted,
-		TLS: cfg.TLS, Extra: cfg.KafkaOptions, Logger: cfg.Logger, Emit: r.observer.Emit,
-		Lease: func(sent time.Time, ttl time.Duration) { r.engine.Renew(sent, ttl) },
+		TLS: cfg.TLS, Extra: cfg.KafkaOptions,
 	}
 	if cfg.SASL.Mechanism != "" {
 		opts.SASL = &kafka.SASL{

@@ -54,7 +54,7 @@ func TestProgramOfReadmeRunsOutsideTheTree(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after an interrupt the program ended with %v, want exit code 0", err)
 	}
-	for _, order := range []string{"ann pays 12.50, order 1 of", "bob pays 3.00, order 1 of", "ann pays 7.25, order 2 of"} {
+	for _, order := range []string{"ann pays 12.50", "bob pays 3.00", "ann pays 7.25"} {
 		if strings.Count(out.String(), order) != 1 {
 			t.Errorf("the program did not write %q once", order)
 		}
