@@ -5,8 +5,9 @@ GO     ?= go
 GOTEST ?= $(GO) test
 TAGS   := synctests
 
-# Suites that must not flake; the packages of the other targets are all there are.
-FLAKE_PKGS  ?= ./internal/engine/... ./internal/scenarios/...
+# What `make flake` repeats: packages as a whole, and the scenarios whose names match.
+FLAKE_PKGS  ?= ./internal/engine/... ./internal/kafka/...
+FLAKE_RUN   ?= (?i)rebalance|revoke|kill|freez|stop|shutdown|member
 FLAKE_COUNT ?= 200
 
 # Tools are built once per version of tools/go.sum and of Go.
@@ -27,11 +28,13 @@ tools: $(TOOLS)/golangci-lint ## build the linter into .bin, which takes two min
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## format the code
 	$< fmt ./...
+	cd bench && $< fmt -c ../.golangci.yaml ./...
 
+# bench is a module of its own; it prints, and polls with franz-go itself.
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## lint, and check that every architecture rule bites
 	$< run ./...
-	$(if $(wildcard bench/go.mod),$(GO) vet -C bench ./...)
+	cd bench && $< run -c ../.golangci.yaml --disable depguard,forbidigo ./...
 	GOLANGCI_LINT=$< $(GO) test -tags lint -count=1 -run '^TestPlanted' ./internal/tidy/
 
 .PHONY: test
@@ -63,11 +66,9 @@ mutants: ## break the core in known ways; the named tests must notice
 	$(GO) run ./internal/core/mutants
 
 .PHONY: flake
-flake: ## FLAKE_COUNT runs of FLAKE_PKGS with the race detector
+flake: ## rebalance, shutdown and engine tests again and again, with the race detector
 	$(GOTEST) -race -tags $(TAGS) -count=$(FLAKE_COUNT) -timeout=0 $(FLAKE_PKGS)
-
-.PHONY: deep
-deep: mutants flake ## what takes too long for CI
+	$(GOTEST) -race -tags $(TAGS) -count=$(FLAKE_COUNT) -timeout=0 -run '$(FLAKE_RUN)' ./internal/scenarios/
 
 .PHONY: licenses
 licenses: ## write THIRD_PARTY.md

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/runtime"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
-
-	"github.com/troupe-go/troupe/actors"
-	"github.com/troupe-go/troupe/runtime"
 )
 
 // fill makes the topic and its records.

@@ -7,12 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/runtime"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
-
-	"github.com/troupe-go/troupe/actors"
-	"github.com/troupe-go/troupe/runtime"
 )
 
 // lateness hands over n records of a delayed topic, produced one each millisecond, and

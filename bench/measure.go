@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"runtime"
+	goruntime "runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -41,12 +41,12 @@ type meter struct {
 	begun time.Time
 	cpu   float64
 	steal float64
-	mem   runtime.MemStats
+	mem   goruntime.MemStats
 }
 
 func (m *meter) start() {
 	m.once.Do(func() {
-		runtime.ReadMemStats(&m.mem)
+		goruntime.ReadMemStats(&m.mem)
 		m.cpu, m.steal, m.begun = cpuSeconds(), stealSeconds(), time.Now()
 	})
 }
@@ -58,13 +58,13 @@ func measure(system string, c config, run func(c config, group string, m *meter)
 	var m meter
 	run(c, group, &m)
 	seconds := time.Since(m.begun).Seconds()
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
+	var mem goruntime.MemStats
+	goruntime.ReadMemStats(&mem)
 	r := result{
 		System: system, Records: c.n, Parts: c.parts, Lanes: c.lanes, WaitUS: c.wait.Microseconds(),
 		Seconds: seconds, Rate: float64(c.n) / seconds, CPU: (cpuSeconds() - m.cpu) / float64(c.n) * 1e6, PeakMB: peakMB(),
 		Allocs: float64(mem.Mallocs-m.mem.Mallocs) / float64(c.n),
-		Steal:  100 * (stealSeconds() - m.steal) / seconds / float64(runtime.NumCPU()), Committed: committed(c, group),
+		Steal:  100 * (stealSeconds() - m.steal) / seconds / float64(goruntime.NumCPU()), Committed: committed(c, group),
 	}
 	if c.wait > 0 {
 		r.SleepUS = float64(sleepTakes(c.wait)) / 1e3

@@ -38,7 +38,8 @@ wait_per_record() {
 }
 
 date -u +%F
-go version
+echo "Troupe $(git describe --always --dirty --exclude '*' 2> /dev/null || echo unknown), $(go list -m github.com/twmb/franz-go), $(go version)"
+echo "Kafka $(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' ../scripts/kafka/pom.xml), if scripts/kafka started it"
 grep -m1 'model name' /proc/cpuinfo || true
 echo "$(nproc) processors"
 for what in "${@:-throughput wait lateness}"; do
