@@ -16,7 +16,9 @@ import (
 // that the documents name against the repository.
 func TestWhatTheDocumentsNameExists(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"README.md", "ARCHITECTURE.md", "docs/operating.md"} {
+	for _, name := range []string{
+		"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/operating.md", "docs/errors.md", "bench/README.md", "scripts/kafka/README.md",
+	} {
 		if wrong := unknown(os.DirFS(root(t)), name, read(t, name)); len(wrong) > 0 {
 			t.Errorf("%s names what is not there:\n\t%s", name, strings.Join(wrong, "\n\t"))
 		}
@@ -44,18 +46,20 @@ func TestTheFileMapIsWhole(t *testing.T) {
 
 func TestUnknownNamesAreFound(t *testing.T) {
 	t.Parallel()
-	const doc = "Run `make test`, `make sense` or\n\n    go run ./cmd/gone    # and `x`\n    make nothing\n\n" +
+	const doc = "Run `make test`, `make sense` or\n\n    go run ./cmd/gone    # and `x`\n    make nothing\n    a/gone.sh\n\n" +
 		"[here](a/b.go), [gone](a/c.go), [top](other.md#top), [down](other.md#down) and [out](https://example.com/x.go).\n\n" +
-		"| `a` | `b.go`, `d.go`; `TestB`, `TestC` |\n\n`a/none.go`, `github.com/a/b`, `a/b.go`, `host:port`\n\n" +
+		"| `a` | `b.go`, `d.go`; `TestB`, `TestC` |\n\n`a/none.go`, `github.com/a/b`, `a/b.go`, `host:port`, `c.sh up`, `d.sh up`\n\n" +
 		"```go\nx := \"make up\" // `no/path`\n```\n"
 	files := fstest.MapFS{
 		"Makefile":    {Data: []byte("test: ## a target\n\tgo test\n")},
 		"a/b.go":      {Data: []byte("package a\n")},
 		"a/b_test.go": {Data: []byte("package a\n\nfunc TestB(t *testing.T) {}\n")},
+		"a/c.sh":      {Data: []byte("exit\n")},
 		"other.md":    {Data: []byte("# Top\n")},
 	}
 	want := []string{
-		"1: make sense", "3: ./cmd/gone", "4: make nothing", "6: a/c.go", "6: other.md#down", "8: a/d.go", "8: TestC in a", "10: a/none.go",
+		"1: make sense", "3: ./cmd/gone", "4: make nothing", "5: a/gone.sh",
+		"7: a/c.go", "7: other.md#down", "9: a/d.go", "9: TestC in a", "11: a/none.go", "11: d.sh",
 	}
 	if got := unknown(files, "doc.md", doc); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -67,7 +71,8 @@ var (
 	span    = regexp.MustCompile("`([^`]+)`")
 	target  = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
 	command = regexp.MustCompile(`(?:^|\s)\./([\w./-]+)`)
-	file    = regexp.MustCompile(`^[\w.-]+\.(go|md|txt|sh|ya?ml|java|xml|mod)$`)
+	script  = regexp.MustCompile(`^(?:    )?([\w/-]+\.sh)(?: |$)`)
+	file    = regexp.MustCompile(`^[\w.-]+\.(go|md|txt|ya?ml|java|xml|mod)$`)
 	deeper  = regexp.MustCompile(`^[a-z.][\w.-]*(/[\w.-]+)+/?$`)
 	test    = regexp.MustCompile(`^(Test|Fuzz|Benchmark|Example)[A-Z]\w*$`)
 )
@@ -77,13 +82,13 @@ type document struct {
 	repo  fs.FS
 	name  string
 	line  int
-	dir   string // the folder named last: file and test names without one belong to it
+	dir   string // the folder named last, at first the document's: file and test names without one belong to it
 	wrong []string
 }
 
 // unknown is what a document names that is not there, each with its line.
 func unknown(repo fs.FS, name, text string) []string {
-	d := document{repo: repo, name: name, dir: "."}
+	d := document{repo: repo, name: name, dir: path.Dir(name)}
 	fenced, foreign := false, false
 	for i, line := range strings.Split(text, "\n") {
 		d.line = i + 1
@@ -114,6 +119,9 @@ func (d *document) code(text string) {
 	}
 	for _, m := range command.FindAllStringSubmatch(text, -1) {
 		d.expect(d.exists(m[1]), "./%s", m[1])
+	}
+	if m := script.FindStringSubmatch(text); m != nil {
+		d.expect(d.exists(m[1]) || d.exists(path.Join(d.dir, m[1])), "%s", m[1])
 	}
 }
 
@@ -152,7 +160,7 @@ func (d *document) span(text string) {
 	case deeper.MatchString(text) && !strings.HasPrefix(text, "github.com/"):
 		d.expect(d.exists(text), "%s", text)
 		d.dir = path.Clean(text)
-		if file.MatchString(path.Base(text)) {
+		if base := path.Base(text); file.MatchString(base) || script.MatchString(base) {
 			d.dir = path.Dir(d.dir)
 		}
 	case d.isFolder(text):
