@@ -1,4 +1,3 @@
-// Package runtime embeds Troupe: a Go service fills a [Config] and runs it.
 package runtime
 
 import (
@@ -113,8 +112,9 @@ type Config struct {
 	Liveness Liveness
 
 	// Logger receives what happens: info is lifecycle and assignments, warn is restarts,
-	// dead letters and gaps, error is escalations. It gets coordinates only, never a
-	// payload, and nothing per record.
+	// dead letters and gaps, error is escalations. It gets coordinates, errors of Kafka's
+	// and the runtime's own, and the types of a behavior's errors: never their text, never
+	// a payload, and nothing per record but dead letters.
 	//
 	// Defaults to a logger that writes warnings and errors to stderr. Use [zap.NewNop]
 	// for silence.

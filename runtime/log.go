@@ -1,16 +1,21 @@
 package runtime
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/engine"
 	"github.com/troupe-go/troupe/runtime/observe"
+	"github.com/troupe-go/troupe/supervision"
 )
 
-// eventLog writes lifecycle events: coordinates and errors of ours, never a payload.
-// Errors of behaviors are the user's words, so they are not logged but counted where
-// records are; a restart and an escalation name theirs, since somebody has to act.
+// eventLog writes what happens: coordinates, errors of ours and Kafka's, never a payload.
+// Of errors that come from behaviors it writes the class alone: their text is the user's,
+// and may hold anything.
 type eventLog struct{ logger *zap.Logger }
 
 // OnEvent writes ev.
@@ -28,12 +33,12 @@ func (l *eventLog) OnEvent(_ time.Time, ev observe.Event) {
 	case observe.Rejoined:
 		l.logger.Warn("joining the group anew", zap.Error(ev.Cause))
 	case observe.Gap:
-		l.logger.Warn("records were deleted before their turn", tp(ev.TP), epoch(ev.Epoch),
-			zap.Int64("from", ev.From), zap.Int64("to", ev.To), zap.Bool("possible", ev.Possible))
+		l.logger.Warn(gapText(ev.Err), tp(ev.TP), epoch(ev.Epoch),
+			zap.Int64("from", ev.From), zap.Int64("to", ev.To), zap.Bool("possible", ev.Possible), zap.Error(ev.Err))
 	case observe.ShutdownBegan:
 		l.logger.Info("shutting down: draining")
 	case observe.ShutdownEnded:
-		l.logger.Info("shut down", zap.Error(ev.Err))
+		l.logger.Info("shut down", ended(ev.Err)...)
 	default:
 		l.progress(ev)
 	}
@@ -54,7 +59,7 @@ func (l *eventLog) progress(ev observe.Event) {
 		l.logger.Warn("a timestamp lies too far ahead; MaxSkew caps it, and further ones silently", tp(ev.TP), epoch(ev.Epoch),
 			zap.Int64("offset", ev.Offset), zap.Time("timestamp", ev.Timestamp))
 	case observe.Warned:
-		l.logger.Warn(ev.What, zap.Error(ev.Err))
+		l.warned(ev)
 	case observe.ForwardFailed:
 		l.logger.Error("dead letter not written; it is tried again, and the commit line held", tp(ev.TP), epoch(ev.Epoch),
 			zap.Int64("offset", ev.Offset), zap.String("dest", ev.Dest), zap.Error(ev.Err))
@@ -68,13 +73,11 @@ func (l *eventLog) progress(ev observe.Event) {
 func (l *eventLog) failure(ev observe.Event) {
 	switch ev := ev.(type) {
 	case observe.Restarted:
-		l.logger.Warn("virtual partition restarted", zap.Stringer("vp", ev.VP), epoch(ev.Epoch),
-			zap.Bool("panicked", ev.Failure.Panicked), zap.Int("restarts", ev.Failure.Restarts), zap.ByteString("stack", ev.Failure.Stack))
+		l.logger.Warn("virtual partition restarted", append(reason(ev.Failure), zap.Stringer("vp", ev.VP), epoch(ev.Epoch))...)
 	case observe.Halted:
-		l.logger.Error("virtual partition stopped until an operator restarts it", zap.Stringer("vp", ev.VP), epoch(ev.Epoch))
+		l.logger.Error("virtual partition stopped until an operator restarts it", append(reason(ev.Failure), zap.Stringer("vp", ev.VP), epoch(ev.Epoch))...)
 	case observe.Escalated:
-		l.logger.Error("failure escalated: the partition is rebuilt from its commit line", tp(ev.TP), epoch(ev.Epoch),
-			zap.Bool("panicked", ev.Failure.Panicked), zap.ByteString("stack", ev.Failure.Stack))
+		l.escalated(ev)
 	case observe.Quarantined:
 		l.logger.Warn("virtual partition quarantined: its call goes on", zap.Stringer("vp", ev.VP), epoch(ev.Epoch),
 			zap.Int64("offset", ev.Offset), zap.NamedError("cause", ev.Cause))
@@ -84,6 +87,73 @@ func (l *eventLog) failure(ev observe.Event) {
 		l.logger.Warn("virtual partition restarted beside a call that goes on", zap.Stringer("vp", ev.VP))
 	default: // nothing per record, and nothing for what goes well
 	}
+}
+
+func (l *eventLog) warned(ev observe.Warned) {
+	if ev.Foreign {
+		l.logger.Warn(ev.What, zap.String("class", class(ev.Err)))
+		return
+	}
+	l.logger.Warn(ev.What, zap.Error(ev.Err))
+}
+
+func (l *eventLog) escalated(ev observe.Escalated) {
+	if ev.Failure.Err == actors.ErrRestart { //nolint:errorlint // the operator's is not wrapped
+		l.logger.Info("partition restarted by an operator", tp(ev.TP), epoch(ev.Epoch))
+		return
+	}
+	l.logger.Error("failure escalated: the partition is rebuilt from its commit line", append(reason(ev.Failure), tp(ev.TP), epoch(ev.Epoch))...)
+}
+
+func gapText(err error) string {
+	switch {
+	case errors.Is(err, ErrBatchTooLarge):
+		return "a batch is larger than MaxDecompressedBatch: the partition stops before it"
+	case err != nil:
+		return "the log ends below the position: the partition stops"
+	}
+	return "records were deleted before their turn"
+}
+
+// ended is why Run returns.
+func ended(err error) []zap.Field {
+	if over, ok := errors.AsType[*engine.BudgetError](err); ok {
+		return []zap.Field{zap.String("error", over.Reason()), zap.String("class", class(over.Err))}
+	}
+	return []zap.Field{zap.Error(err)}
+}
+
+// reason is what may be said of a failure.
+func reason(f supervision.Failure) []zap.Field {
+	fields := []zap.Field{
+		zap.String("class", class(f.Err)), zap.Bool("panicked", f.Panicked), zap.Bool("starting", f.Starting),
+		zap.Int("attempt", f.Attempt), zap.Int("restarts", f.Restarts),
+	}
+	if len(f.Stack) > 0 {
+		fields = append(fields, zap.ByteString("stack", f.Stack))
+	}
+	return fields
+}
+
+// class names the kind of an error without its text: the type of the innermost one, and
+// of our own causes what they say.
+func class(err error) string {
+	for range 100 { // the chain is the user's, and need not end
+		inner, ok := err.(interface{ Unwrap() error })
+		if !ok {
+			break
+		}
+		next := inner.Unwrap()
+		if next == nil {
+			break
+		}
+		err = next
+	}
+	switch err { //nolint:errorlint // the innermost
+	case actors.ErrRestart, actors.ErrTimeout, actors.ErrRevoked, actors.ErrLost, actors.ErrShutdown:
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", err)
 }
 
 func tp(tp observe.TopicPartition) zap.Field { return zap.Stringer("partition", tp) }

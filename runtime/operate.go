@@ -17,8 +17,9 @@ func (r *Runtime) RestartLane(vp actors.VirtualPartition, force bool) error {
 }
 
 // RestartPartition rebuilds a partition from its commit line, its lanes with it. What
-// was finished above the line and the attempts of failed records are kept. One that a
-// gap had stopped goes on at the start of the log.
+// was finished above the line and the attempts of failed records are kept. One that was
+// stopped by records that were deleted goes on behind them; one that was stopped with
+// [ErrTruncated] or [ErrBatchTooLarge] is tried again where it is.
 func (r *Runtime) RestartPartition(topic string, partition int32) error {
 	tp := observe.TopicPartition{Topic: topic, Partition: partition}
 	return r.operate(func() error { return r.engine.RestartPartition(tp) })

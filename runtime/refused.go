@@ -50,11 +50,12 @@ var (
 	ErrTooLarge = kafka.ErrTooLarge
 
 	// ErrBatchTooLarge means that a fetched batch decompresses beyond
-	// Config.MaxDecompressedBatch. See docs/errors.md#batch-too-large.
+	// Config.MaxDecompressedBatch. It is the Err of an observe.Gap. See
+	// docs/errors.md#batch-too-large.
 	ErrBatchTooLarge = kafka.ErrBatchTooLarge
 
-	// ErrTruncated means that the log ends below the offset that is to be read next. See
-	// docs/errors.md#truncated.
+	// ErrTruncated means that the log ends below the offset that is to be read next.
+	// It is the Err of an observe.Gap. See docs/errors.md#truncated.
 	ErrTruncated = kafka.ErrTruncated
 )
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
 
@@ -110,7 +111,7 @@ func (w *worker) stop(cause error) {
 	}
 	begun := time.Now()
 	if err := w.runStop(stopper, cause); err != nil {
-		w.e.warn(fmt.Sprintf("%s: Stop failed after %v", w.vp, time.Since(begun)), err)
+		w.e.opts.Emit(observe.Warned{What: fmt.Sprintf("%s: Stop failed after %v", w.vp, time.Since(begun)), Err: err, Foreign: true})
 	}
 }
 

@@ -263,8 +263,29 @@ func isAsked(f supervision.Failure) bool { return f.Err == actors.ErrRestart } /
 // giveUp ends the runtime with the failure of a partition that is over its budget.
 func (g *group) giveUp(p *part, f supervision.Failure) {
 	p.wait = time.AfterFunc(0, func() {})
-	g.e.opts.Fail(fmt.Errorf("%s: over its budget of %d rebuilds within %v: %w",
-		p.a.tp, p.a.topic.Supervision.MaxRestarts, p.a.topic.Supervision.Within, f.Err))
+	policy := p.a.topic.Supervision
+	g.e.opts.Fail(&BudgetError{Partition: p.a.tp, Rebuilds: policy.MaxRestarts, Within: policy.Within, Err: f.Err})
+}
+
+// BudgetError ends the runtime: a partition was rebuilt too often while its commit line
+// did not move.
+type BudgetError struct {
+	Partition observe.TopicPartition
+	Rebuilds  int
+	Within    time.Duration
+	Err       error // of the last failure: mostly a behavior's, so its text is the user's
+}
+
+// Error says what to do, and ends with the last failure.
+func (e *BudgetError) Error() string { return fmt.Sprintf("%s: %v", e.Reason(), e.Err) }
+
+// Unwrap is the last failure.
+func (e *BudgetError) Unwrap() error { return e.Err }
+
+// Reason is Error without the text of the last failure.
+func (e *BudgetError) Reason() string {
+	return fmt.Sprintf("%s: over its budget of %d rebuilds within %v (mend the failure, give the topic a dead letter topic, or raise its Supervision.MaxRestarts)",
+		e.Partition, e.Rebuilds, e.Within)
 }
 
 func (g *group) resume(p *part) {

@@ -2,10 +2,11 @@ package engine
 
 import (
 	"errors"
-	"fmt"
+	"runtime/debug"
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
 
@@ -62,7 +63,9 @@ func (w *worker) decide(f supervision.Failure) supervision.Directive {
 		defer close(decided)
 		defer func() {
 			if v := recover(); v != nil {
-				w.e.warn(w.vp.String()+": Decide panicked, which escalates", fmt.Errorf("panic: %v", v))
+				w.e.opts.Emit(observe.Warned{
+					What: w.vp.String() + ": Decide panicked, which escalates", Err: &panicError{v, debug.Stack()}, Foreign: true,
+				})
 			}
 		}()
 		decided <- w.topic.Supervision.Decide(f)

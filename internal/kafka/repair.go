@@ -233,7 +233,6 @@ func (m *member) repairPoisoned(c patient) {
 		gap.From, gap.To = max(large.Offset, c.next), large.NextOffset
 	}
 	gap.Err = fmt.Errorf("%w: %w", ErrBatchTooLarge, c.trouble.err)
-	m.c.opts.Emit(observe.Warned{What: fmt.Sprintf("%s is stopped before a batch that is too large", c.tp), Err: gap.Err})
 	m.gap(c, gap)
 }
 

@@ -49,12 +49,22 @@ type (
 	// Rejoined is sent when the client is rebuilt and joins the group anew.
 	Rejoined struct{ Cause error }
 
-	// Gap is sent when records were deleted before their turn.
+	// Gap is sent when a partition cannot go on at the offset that is next: records were
+	// deleted before their turn, the log ends below it, or a batch there is too large.
 	Gap struct {
-		TP       TopicPartition
-		Epoch    Epoch
-		From, To int64 // the offsets that are gone: [From, To)
-		Possible bool  // it is not known whether there were records
+		TP    TopicPartition
+		Epoch Epoch
+
+		// From and To are the offsets that are gone or cannot be read: [From, To). Where
+		// the log ends below From, To is its end.
+		From, To int64
+
+		Possible bool // it is not known whether there were records
+
+		// Err is nil where records were deleted. Otherwise it is, or wraps,
+		// runtime.ErrTruncated or runtime.ErrBatchTooLarge, and the partition stops
+		// whatever OnGap says.
+		Err error
 	}
 
 	// ShutdownBegan is sent when the runtime begins to drain.
@@ -146,10 +156,11 @@ type (
 	// while its call still ran.
 	Forced struct{ VP actors.VirtualPartition }
 
-	// Warned is sent for what is wrong and handled, such as a hook that panicked.
+	// Warned is sent for what is wrong and handled, such as a Stop that failed.
 	Warned struct {
-		What string
-		Err  error
+		What    string
+		Err     error
+		Foreign bool // Err comes from a behavior or a policy: its text is the user's
 	}
 
 	// ForwardFailed is sent when a dead letter could not be written. It is tried
