@@ -40,7 +40,6 @@ func (n *node) wantProbe(path string, want int) {
 func TestAnUnknownTopicIsATypedError(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, nil, func(w *world) {
-		w.topics = []string{"orders"}
 		begun := time.Now()
 		n := w.start("a", runtime.Topic{Name: "missing", Behavior: handle(fine)})
 		w.topics = []string{"orders"}

@@ -1,0 +1,119 @@
+//go:build synctests
+
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// poll is the independent reader of committed offsets.
+func (w *world) poll() {
+	for {
+		select {
+		case <-w.over:
+			return
+		case <-time.After(time.Second):
+			w.observeCommitted()
+		}
+	}
+}
+
+func (w *world) observeCommitted() {
+	info := w.c.Broker().GroupInfo(group)
+	if info == nil {
+		return
+	}
+	for topic, partitions := range info.Commits {
+		for p, c := range partitions {
+			w.observer.Committed(observe.TopicPartition{Topic: topic, Partition: p}, c.Offset)
+		}
+	}
+}
+
+// judge ends the runtimes, reads everything back and gives the verdict.
+func (w *world) judge(checks ...string) {
+	w.t.Helper()
+	for _, n := range w.nodes {
+		if !n.killed && !n.ended {
+			if err := w.c.Stop(n.rt); err != nil {
+				w.t.Errorf("%s: stop: %v", n.name, err)
+			}
+		}
+	}
+	w.observeCommitted()
+	close(w.over)
+	w.polling.Wait()
+	for _, topic := range w.topics {
+		for _, r := range w.c.Records(topic) {
+			w.observer.Record(tp(r.Topic, r.Partition), r.Offset, r.Key)
+		}
+		for _, info := range w.c.Broker().PartitionInfos(topic) {
+			w.observer.Log(tp(topic, info.Partition), info.LogStartOffset, info.HighWatermark)
+		}
+	}
+	for _, topic := range w.dead {
+		w.readDeadLetters(topic)
+	}
+	w.enteredOnce()
+	if err := check.Judge(w.h.Events(), checks...).Err(); err != nil {
+		w.t.Errorf("verdict:\n%v", err)
+	}
+}
+
+func (w *world) readDeadLetters(topic string) {
+	w.t.Helper()
+	for _, r := range w.c.Records(topic) {
+		var at observe.TopicPartition
+		var offset int64
+		for _, h := range r.Headers {
+			switch h.Key {
+			case "__dlq.errors.topic":
+				at.Topic = string(h.Value)
+			case "__dlq.errors.partition":
+				_, _ = fmt.Sscan(string(h.Value), &at.Partition)
+			case "__dlq.errors.offset":
+				_, _ = fmt.Sscan(string(h.Value), &offset)
+			}
+		}
+		w.observer.DeadLetter(topic, at, offset, r.Timestamp)
+	}
+}
+
+// enteredOnce: within an assignment no offset enters a machine twice, but for those that
+// a rebuild reads again from the line.
+func (w *world) enteredOnce() {
+	w.t.Helper()
+	type assigned struct {
+		incarnation string
+		tp          observe.TopicPartition
+		epoch       uint64
+	}
+	next, rebuilds, batches := map[assigned]int64{}, map[assigned]int{}, 0
+	events := w.h.Events()
+	for i := range events {
+		ev := &events[i]
+		at := assigned{ev.Incarnation, ev.TP(), ev.Epoch}
+		switch ev.Kind { //nolint:exhaustive // the others do not matter
+		case history.Escalated:
+			rebuilds[at]++
+		case history.Fetched:
+			batches++
+			if ev.Offset < next[at] {
+				if rebuilds[at]--; rebuilds[at] < 0 {
+					w.t.Errorf("%s: [%d, %d) of %s enters in epoch %d, and %d was reached before",
+						at.incarnation, ev.Offset, ev.To, at.tp, at.epoch, next[at])
+				}
+			}
+			next[at] = ev.To
+		}
+	}
+	if batches == 0 && slices.ContainsFunc(events, func(ev history.Event) bool { return ev.Kind == history.Enter }) {
+		w.t.Error("nobody told of what was fetched")
+	}
+}

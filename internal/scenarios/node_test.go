@@ -1,0 +1,162 @@
+//go:build synctests
+
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/runtime"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// node is a runtime of the world.
+type node struct {
+	w      *world
+	name   string
+	rt     *runtime.Runtime
+	dead   atomic.Bool // says nothing any more
+	killed bool
+	ended  bool // by the test
+
+	mu     sync.Mutex
+	events []timed // guarded by mu
+}
+
+type timed struct {
+	at time.Time
+	ev observe.Event
+}
+
+// OnEvent is observe.Hook's.
+func (n *node) OnEvent(at time.Time, ev observe.Event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.events = append(n.events, timed{at, ev})
+}
+
+// silenced passes on what a node says of itself while it lives.
+type silenced struct {
+	node *node
+	hook *history.Hook
+}
+
+// OnEvent is observe.Hook's.
+func (s silenced) OnEvent(at time.Time, ev observe.Event) {
+	if !s.node.dead.Load() {
+		s.hook.OnEvent(at, ev)
+	}
+}
+
+// OnRecord is observe.RecordHook's.
+func (s silenced) OnRecord(at time.Time, ev observe.Event) {
+	if !s.node.dead.Load() {
+		s.hook.OnRecord(at, ev)
+	}
+}
+
+// start runs a member of the group until the end of the test.
+func (w *world) start(name string, topics ...runtime.Topic) *node {
+	w.t.Helper()
+	return w.startWith(name, nil, topics...)
+}
+
+func (w *world) startWith(name string, change func(*runtime.Config), topics ...runtime.Topic) *node {
+	w.t.Helper()
+	n := &node{w: w, name: history.NewIncarnation(name)}
+	cfg := runtime.Config{
+		Group: group, Topics: slices.Clone(topics),
+		Hooks: []observe.Hook{silenced{n, history.NewHook(w.h, n.name)}, n},
+	}
+	for i := range topics {
+		t := &cfg.Topics[i]
+		w.consumes(t.Name)
+		j := history.NewJournal(w.h, n.name)
+		if t.VirtualPartitions.KeyBy != nil {
+			j.KeyBy = t.VirtualPartitions.KeyBy
+		}
+		if delay := t.Delay; delay > 0 {
+			j.Due = func(r *actors.Record) time.Time { return due(r, delay) }
+		}
+		t.Behavior = j.Wrap(t.Behavior)
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	n.rt = w.c.Start(cfg)
+	w.nodes = append(w.nodes, n)
+	w.c.Settle()
+	return n
+}
+
+// due is when a record may be handed over, where its timestamp is a plain one.
+func due(r *actors.Record, delay time.Duration) time.Time {
+	if r.Timestamp.IsZero() || r.Timestamp.After(time.Now().Add(time.Hour)) {
+		return time.Time{}
+	}
+	return r.Timestamp.Add(delay)
+}
+
+// kill ends a node as SIGKILL would.
+func (n *node) kill() {
+	n.dead.Store(true)
+	n.killed = true
+	n.w.c.Kill(n.rt)
+}
+
+// stop shuts a node down and returns what Run returned, and how long it took.
+func (n *node) stop() (time.Duration, error) {
+	n.w.t.Helper()
+	begun := time.Now()
+	n.ended = true
+	err := n.w.c.Stop(n.rt)
+	return time.Since(begun), err
+}
+
+// run waits for the end of Run.
+func (n *node) run() error {
+	n.w.t.Helper()
+	n.ended = true
+	return n.w.c.Wait(n.rt)
+}
+
+// find is every event of a kind that the node told of.
+func find[T observe.Event](n *node) []T {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var found []T
+	for _, e := range n.events {
+		if ev, ok := e.ev.(T); ok {
+			found = append(found, ev)
+		}
+	}
+	return found
+}
+
+func count[T observe.Event](n *node) int { return len(find[T](n)) }
+
+// partition is the node's snapshot of one.
+func (n *node) partition(topic string, partition int32) runtime.PartitionStats {
+	n.w.t.Helper()
+	for _, p := range n.rt.Stats().Partitions {
+		if p.Topic == topic && p.Partition == partition {
+			return p
+		}
+	}
+	n.w.t.Fatalf("%s/%d is not assigned to %s", topic, partition, n.name)
+	return runtime.PartitionStats{}
+}
+
+// owned are the partitions that the node has, sorted.
+func (n *node) owned() []string {
+	var tps []string
+	for _, p := range n.rt.Stats().Partitions {
+		tps = append(tps, fmt.Sprintf("%s/%d", p.Topic, p.Partition))
+	}
+	return tps
+}
