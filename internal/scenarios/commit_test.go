@@ -54,8 +54,8 @@ func TestACommitThatIsNotTakenIsSentAgain(t *testing.T) {
 				var fault *kfake.FaultHandle
 				ends := w.steady(100, map[int]func(){50: func() { fault = w.commits(refusal, 3) }})
 				w.drained(time.Minute, ends)
-				if fault.Hits() == 0 || count[observe.Lost](a) != 0 {
-					t.Errorf("%d refusals, %d lost; want some and none", fault.Hits(), count[observe.Lost](a))
+				if fault.Hits() != 3 || count[observe.Lost](a) != 0 {
+					t.Errorf("%d refusals, %d lost; want 3 and none", fault.Hits(), count[observe.Lost](a))
 				}
 			})
 		})

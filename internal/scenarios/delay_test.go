@@ -87,6 +87,75 @@ func TestDelaySurvivesARebalanceAndARestart(t *testing.T) {
 	})
 }
 
+// A member that joins takes partitions over in the middle of their delay, and hands their
+// records over at the times that the first one would have.
+func TestADelayGoesOnWithAMemberThatTakesOver(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"later:2"}, []string{check.S1, check.S2, check.S4, check.S5, check.S8}, func(w *world) {
+		seen := []*stamps{newStamps(), newStamps()}
+		topic := delayed(time.Minute, handle(func(ctx context.Context, rec *actors.Record) error {
+			return seen[rec.Partition].receive(ctx, rec)
+		}))
+		w.start("a", topic)
+		for i := range 10 {
+			for p := range int32(2) {
+				w.produce("later", p, fmt.Sprint("key-", i%3), "v")
+			}
+			time.Sleep(time.Second)
+		}
+		b := w.start("b", topic)
+		time.Sleep(20 * time.Second)
+		if got := b.owned(); len(got) != 1 || b.partition("later", int32(got[0][len("later/")]-'0')).Buffered != 10 {
+			t.Errorf("b has %v, want one partition with its ten records", got)
+		}
+		w.drained(2*time.Minute, map[string][]int64{"later": {10, 10}})
+		for p, s := range seen {
+			for o := range int64(10) {
+				if got := s.after(o); got != time.Minute {
+					t.Errorf("offset %d of %d was handed over %v after its timestamp, want 1m", o, p, got)
+				}
+			}
+		}
+	})
+}
+
+// A call that is longer than Timeout, and says that it goes on, holds its own lane alone:
+// the other records of a delayed topic come at their times.
+func TestALongCallWithHeartbeatsDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"later"}, []string{check.S1, check.S2, check.S5, check.S8}, func(w *world) {
+		seen := newStamps()
+		topic := delayed(5*time.Second, handle(func(ctx context.Context, rec *actors.Record) error {
+			for range 20 {
+				if string(rec.Value) != "long" {
+					break
+				}
+				time.Sleep(2 * time.Second)
+				if err := actors.Heartbeat(ctx); err != nil {
+					return err
+				}
+			}
+			return seen.receive(ctx, rec)
+		}))
+		topic.Timeout = 3 * time.Second
+		n := w.start("a", topic)
+		w.produce("later", 0, laneKey(0, 4), "long", "behind")
+		for range 30 {
+			w.produce("later", 0, laneKey(1, 4), "v")
+			time.Sleep(time.Second)
+		}
+		w.drained(time.Minute, map[string][]int64{"later": {32}})
+		for o, want := range map[int64]time.Duration{0: 45 * time.Second, 1: 45 * time.Second, 2: 5 * time.Second, 31: 5 * time.Second} {
+			if got := seen.after(o); got != want {
+				t.Errorf("offset %d was finished %v after its timestamp, want %v", o, got, want)
+			}
+		}
+		if got := count[observe.Quarantined](n); got != 0 {
+			t.Errorf("quarantined %d times in spite of the heartbeats", got)
+		}
+	})
+}
+
 // A pause outlives a revoke in kgo (K4): the next assignment must fetch all the same.
 func TestDelaySurvivesAPauseAtTheRevoke(t *testing.T) {
 	t.Parallel()
