@@ -89,9 +89,24 @@ func TestTheCoordinatorMoves(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
 		w.start("a", working())
-		move := func() {
-			w.c.Broker().RehashCoordinators()
-			w.c.Broker().ShufflePartitionLeaders()
+		broker := w.c.Broker()
+		leaders := func() (all [4]int32) {
+			for p := range all {
+				all[p] = broker.LeaderFor("orders", int32(p))
+			}
+			return all
+		}
+		move := func() { // at random, so until it has
+			coordinator, led := broker.CoordinatorFor(group), leaders()
+			for try := 0; broker.CoordinatorFor(group) == coordinator; try++ {
+				if try == 100 {
+					t.Fatalf("the coordinator stays at %d", coordinator)
+				}
+				broker.RehashCoordinators()
+			}
+			for leaders() == led {
+				broker.ShufflePartitionLeaders()
+			}
 		}
 		ends := w.steady(150, map[int]func(){30: move, 60: move, 90: move})
 		w.drained(2*time.Minute, ends)

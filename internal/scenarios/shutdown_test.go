@@ -243,6 +243,9 @@ func TestAStopWhileAnotherMembersJoinIsPendingEndsAtOnce(t *testing.T) {
 		joined := make(chan *node)
 		go func() { joined <- w.start("c", working()) }()
 		time.Sleep(4 * time.Second) // a has joined again, and waits
+		if info := w.c.Broker().GroupInfo(group); info.State != "PreparingRebalance" || len(info.Members) != 3 {
+			t.Errorf("the group is %s with %d members, want PreparingRebalance with 3", info.State, len(info.Members))
+		}
 		if took, err := a.stop(); err != nil || took > 2*time.Second {
 			t.Errorf("the stop took %v and returned %v, want nil within 2s", took, err)
 		}

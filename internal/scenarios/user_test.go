@@ -6,8 +6,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/check"
@@ -130,15 +134,31 @@ func TestHooksThatPanicOrHangStopNothing(t *testing.T) {
 			t.Parallel()
 			scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S4}, func(w *world) {
 				open := make(chan struct{})
+				var calls atomic.Int64
+				core, logged := observer.New(zap.ErrorLevel)
 				w.startWith("a", func(cfg *runtime.Config) {
-					cfg.Hooks = append(cfg.Hooks, observe.HookFunc(func(time.Time, observe.Event) { misbehave(open) }))
+					cfg.Logger = zap.New(core)
+					cfg.Hooks = append(cfg.Hooks, observe.HookFunc(func(time.Time, observe.Event) {
+						calls.Add(1)
+						misbehave(open)
+					}))
 				}, runtime.Topic{Name: "orders", Behavior: handle(fine)})
 				w.produce("orders", 0, "k", "v")
 				w.drained(10*time.Second, map[string][]int64{"orders": {1}})
 				w.c.Rebalance()
 				w.produce("orders", 0, "k", "v")
 				w.drained(10*time.Second, map[string][]int64{"orders": {2}})
+				if named := logged.FilterField(zap.String("hook", "observe.HookFunc")).Len(); named == 0 {
+					t.Errorf("the log does not name the hook: %v", logged.All())
+				}
 				close(open)
+				w.c.Settle()
+				before := calls.Load()
+				w.produce("orders", 0, "k", "v")
+				w.drained(10*time.Second, map[string][]int64{"orders": {3}})
+				if calls.Load() == before {
+					t.Error("the hook gets no events any more")
+				}
 			})
 		})
 	}
