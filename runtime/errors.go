@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// ErrNotDrained means that Run or Shutdown gave up on calls that were still running
-// when their time was over. Their records are delivered again. See
-// docs/errors.md#not-drained.
+// ErrNotDrained means that Run ended without a clean drain: calls were still running when
+// their time was over, and are named, or were cut off, or the last commit was not
+// acknowledged. What is not committed is delivered again. See docs/errors.md#not-drained.
 var ErrNotDrained = errors.New("runtime: not drained")
 
 // ConfigError is what is wrong with a [Config]. See docs/errors.md#config.

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -149,8 +150,7 @@ func class(err error) string {
 		}
 		err = next
 	}
-	switch err { //nolint:errorlint // the innermost
-	case actors.ErrRestart, actors.ErrTimeout, actors.ErrRevoked, actors.ErrLost, actors.ErrShutdown:
+	if slices.Contains([]error{actors.ErrRestart, actors.ErrTimeout, actors.ErrRevoked, actors.ErrLost, actors.ErrShutdown}, err) {
 		return err.Error()
 	}
 	return fmt.Sprintf("%T", err)

@@ -57,11 +57,13 @@ func TestAFailureIsLoggedByItsClass(t *testing.T) {
 		if got := fields["class"]; got != "*runtime.own" {
 			t.Errorf("%T: class %v, want *runtime.own", ev, got)
 		}
-		switch ev.(type) {
-		case observe.Restarted, observe.Halted, observe.Escalated:
-			if fields["attempt"] != int64(3) || fields["restarts"] != int64(2) || fields["panicked"] != true || fields["stack"] != "main.go:1" {
-				t.Errorf("%T: fields %v", ev, fields)
-			}
+	}
+	for _, ev := range []observe.Event{
+		observe.Restarted{VP: vp, Failure: failure}, observe.Halted{VP: vp, Failure: failure}, observe.Escalated{Failure: failure},
+	} {
+		_, _, fields := logged(t, ev)
+		if fields["attempt"] != int64(3) || fields["restarts"] != int64(2) || fields["panicked"] != true || fields["stack"] != "main.go:1" {
+			t.Errorf("%T: fields %v", ev, fields)
 		}
 	}
 	if _, _, fields := logged(t, observe.ShutdownEnded{Err: budget}); !strings.HasPrefix(fmt.Sprint(fields["error"]), "orders/0: over its budget of 10 rebuilds within 1m0s") {

@@ -55,6 +55,11 @@ func (c *Config) validateDeadLetters(p *problems) {
 		if from.DeadLetter.Topic == "" || to == nil || to.Delay > 0 {
 			continue
 		}
+		if to.Name == from.Name {
+			p.addf(fmt.Sprintf("topics[%d].dead_letter.topic", i),
+				"%s: is the topic itself, which would hand its dead letters back at once: name another topic, or give this one a delay", quote(from.Name))
+			continue
+		}
 		if from.Behavior != nil && sameBehavior(to.Behavior, from.Behavior) {
 			p.addf(fmt.Sprintf("topics[%d].dead_letter.topic", i),
 				"%s: is an input with the same behavior and no delay, which makes a loop: give that topic a delay or another behavior", quote(from.DeadLetter.Topic))

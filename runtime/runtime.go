@@ -64,8 +64,8 @@ func New(cfg Config) (*Runtime, error) {
 // Run joins the group and processes records until ctx ends or Shutdown is called. Then
 // it drains, commits and leaves the group, all within Config.ShutdownTimeout.
 //
-// It returns nil after a clean drain, and [ErrNotDrained] when calls outlived it. Other
-// errors end it before: a topic that is missing or not authorized ([*TopicError]),
+// It returns nil after a clean drain, and [ErrNotDrained] when calls outlived it or the
+// last commit was not acknowledged. Other errors end it before: a topic that is missing or not authorized ([*TopicError]),
 // refused authentication ([ErrAuthentication]), another member with the same InstanceID
 // ([ErrFencedInstance]), all topics deleted, or a failure that supervision escalated
 // beyond a partition's budget.
@@ -178,7 +178,8 @@ func (r *Runtime) Ready() <-chan struct{} { return r.ready }
 // at once. From a hook call it on a goroutine of its own: it waits for the runtime, and
 // the runtime for the hook.
 //
-// It returns ctx's error when ctx ended before Run returned.
+// It returns ctx's error when ctx ended before Run returned, and nil otherwise: what Run
+// returns is Run's to tell.
 func (r *Runtime) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.running {

@@ -34,7 +34,7 @@ type PartitionStats struct {
 	OldestAge    time.Duration // since its timestamp; 0: none, or it has no timestamp
 	WaitingUntil time.Time     // when the next record that waits for its time is due; zero: none waits
 
-	Restarts     int      // of lanes, since each last completed a record
+	Restarts     int      // of lanes; those of a lane are forgotten when it completes or dead-letters a record
 	Quarantined  int      // lanes whose call outlived its Timeout or its assignment
 	PauseReasons []string // why it is not fetched; empty: it is
 
@@ -53,7 +53,7 @@ type LaneStats struct {
 	InFlight int
 	Head     int64 // offset of the first record; -1: none
 	Attempt  int   // deliveries of it so far
-	Restarts int   // since a record was last completed or dead-lettered
+	Restarts int   // 0 again when a record is completed or dead-lettered
 	Until    time.Time
 	LastErr  error // of the last failure since a record was completed
 }

@@ -40,8 +40,8 @@ type Topic struct {
 	Delay time.Duration
 
 	// MaxSkew caps how far in the future a record's timestamp may lie. One further ahead
-	// is taken as the time the record was first fetched plus MaxSkew, counted, and logged
-	// once per partition. It matters with a Delay only.
+	// is taken as the time the record was first fetched plus MaxSkew. The first one of a
+	// partition's assignment is logged. It matters with a Delay only.
 	//
 	// Defaults to 1 hour.
 	MaxSkew time.Duration

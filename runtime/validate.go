@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"math"
 	"net"
 	"strconv"
 	"time"
@@ -12,9 +11,9 @@ import (
 )
 
 const (
-	sessionLeast = 3 * time.Second // three heartbeats, a second apart at the least
-	wireMost     = math.MaxInt32 * time.Millisecond
-	leaveTime    = time.Second // what a shutdown keeps back for leaving the group
+	sessionLeast = 3 * time.Second     // three heartbeats, a second apart at the least
+	wireMost     = 24 * 24 * time.Hour // the protocol has 31 bits of milliseconds for it
+	leaveTime    = time.Second         // what a shutdown keeps back for leaving the group
 	lanesMost    = 10_000
 )
 
@@ -37,6 +36,9 @@ func (c Config) Validate() error {
 	}
 	refused := c.validateOptions(&p)
 	if len(p) == 0 {
+		c.validateTogether(&p)
+	}
+	if len(p) == 0 {
 		return nil
 	}
 	return &ConfigError{Problems: p, refused: refused}
@@ -45,6 +47,7 @@ func (c Config) Validate() error {
 // validateOptions refuses options by name, and returns the errors that say so.
 func (c *Config) validateOptions(p *problems) []error {
 	var refused []error
+	before := len(*p)
 	for i := range c.KafkaOptions {
 		path := fmt.Sprintf("kafka_options[%d]", i)
 		if c.KafkaOptions[i] == nil {
@@ -54,7 +57,21 @@ func (c *Config) validateOptions(p *problems) []error {
 			refused = append(refused, err)
 		}
 	}
+	if len(*p) > before {
+		return refused
+	}
+	if err := kafka.CheckDialer(c.KafkaOptions, c.TLS); err != nil {
+		p.addf("kafka_options", "%v", err)
+		refused = append(refused, err)
+	}
 	return refused
+}
+
+// validateTogether asks the client about a config in which each field is right.
+func (c *Config) validateTogether(p *problems) {
+	if err := kafka.CheckTogether(c.kafkaOptions()); err != nil {
+		p.addf("kafka_options", "%v", err)
+	}
 }
 
 func (c *Config) validateGroup(p *problems) {
@@ -91,10 +108,10 @@ func (c *Config) validateTimes(p *problems) {
 	p.positive("drain_timeout", c.DrainTimeout)
 	p.positive("liveness.poll_ttl", c.Liveness.PollTTL)
 	if c.SessionTimeout < sessionLeast || c.SessionTimeout > wireMost {
-		p.addf("session_timeout", "%v: must be %v to %v: three heartbeats fit in", c.SessionTimeout, sessionLeast, wireMost)
+		p.addf("session_timeout", "%v: must be at least %v, so that three heartbeats fit in, and at most 24 days", c.SessionTimeout, sessionLeast)
 	}
 	if c.RebalanceTimeout <= 0 || c.RebalanceTimeout > wireMost {
-		p.addf("rebalance_timeout", "%v: must be positive and at most %v", c.RebalanceTimeout, wireMost)
+		p.addf("rebalance_timeout", "%v: must be positive and at most 24 days", c.RebalanceTimeout)
 	}
 	drain, commit := max(c.DrainTimeout, 0), max(c.CommitTimeout, 0)
 	within := func(name string, limit time.Duration) {

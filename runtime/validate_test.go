@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"reflect"
 	"slices"
 	"strings"
@@ -102,6 +103,14 @@ func TestValidateGroup(t *testing.T) {
 			"kafka_options[1]: kgo.SeedBrokers: set Config.Brokers",
 			"kafka_options[2]: kgo.DisableAutoCommit: the runtime keeps the commit line itself",
 		}},
+		{"a dialer beside TLS, and something else", func(c *Config) {
+			c.Group, c.TLS = "", &tls.Config{MinVersion: tls.VersionTLS12}
+			c.KafkaOptions = []kgo.Opt{kgo.Dialer((&net.Dialer{}).DialContext)}
+		}, []string{"group: required", "kafka_options: kgo.Dialer: it would go around Config.TLS: drop one of the two"}},
+		{"options that do not go together", func(c *Config) {
+			c.KafkaOptions = []kgo.Opt{kgo.BrokerMaxReadBytes(60 << 20), kgo.FetchMaxBytes(80 << 20)}
+		}, []string{"kafka_options: kgo options: max broker read bytes 62914560 is erroneously less than max fetch bytes 83886080"}},
+		{"a dialer without TLS", func(c *Config) { c.KafkaOptions = []kgo.Opt{kgo.Dialer((&net.Dialer{}).DialContext)} }, nil},
 		{"batch limit", func(c *Config) { c.MaxDecompressedBatch = -1 }, []string{"max_decompressed_batch: -1: must be at least 1"}},
 	})
 }
@@ -117,17 +126,17 @@ func TestValidateTimes(t *testing.T) {
 			"commit_timeout: -2ns: must be positive",
 			"drain_timeout: -3ns: must be positive",
 			"liveness.poll_ttl: -4ns: must be positive",
-			"session_timeout: -5ns: must be 3s to 596h31m23.647s: three heartbeats fit in",
-			"rebalance_timeout: -6ns: must be positive and at most 596h31m23.647s",
+			"session_timeout: -5ns: must be at least 3s, so that three heartbeats fit in, and at most 24 days",
+			"rebalance_timeout: -6ns: must be positive and at most 24 days",
 			"shutdown_timeout: -2562047h47m16.854775808s: must be above commit_timeout (0s) plus 1s for the leave, so that time is left to drain",
 		}},
 		{"a session of two heartbeats", func(c *Config) { c.SessionTimeout, c.DrainTimeout = 3*time.Second-1, time.Second }, []string{
-			"session_timeout: 2.999999999s: must be 3s to 596h31m23.647s: three heartbeats fit in",
+			"session_timeout: 2.999999999s: must be at least 3s, so that three heartbeats fit in, and at most 24 days",
 		}},
 		{"the shortest session", func(c *Config) { c.SessionTimeout, c.DrainTimeout = 3*time.Second, 2*time.Second-1 }, nil},
 		{"too long for the wire", func(c *Config) { c.SessionTimeout, c.RebalanceTimeout = math.MaxInt64, math.MaxInt64 }, []string{
-			"session_timeout: 2562047h47m16.854775807s: must be 3s to 596h31m23.647s: three heartbeats fit in",
-			"rebalance_timeout: 2562047h47m16.854775807s: must be positive and at most 596h31m23.647s",
+			"session_timeout: 2562047h47m16.854775807s: must be at least 3s, so that three heartbeats fit in, and at most 24 days",
+			"rebalance_timeout: 2562047h47m16.854775807s: must be positive and at most 24 days",
 		}},
 		{"drain and commit reach the session", func(c *Config) { c.DrainTimeout = 40 * time.Second }, []string{
 			"drain_timeout: 40s: with commit_timeout (5s) it must be below session_timeout (45s)",
@@ -255,7 +264,9 @@ func TestValidateDeadLetters(t *testing.T) {
 		{"auto, too long", func(c *Config) { c.Group = strings.Repeat("g", 240); to(c, 0, "auto") }, []string{
 			`topics[0].dead_letter.topic: "dlq.` + strings.Repeat("g", 56) + `"...: 251 characters, at most 249`,
 		}},
-		{"itself", func(c *Config) { to(c, 1, "jobs") }, []string{loop(1, "jobs")}},
+		{"itself", func(c *Config) { to(c, 1, "jobs") }, []string{
+			`topics[1].dead_letter.topic: "jobs": is the topic itself, which would hand its dead letters back at once: name another topic, or give this one a delay`,
+		}},
 		{"itself with a delay", func(c *Config) { to(c, 1, "jobs"); c.Topics[1].Delay = 1 }, nil},
 		{"an input with another behavior", func(c *Config) { to(c, 0, "jobs") }, nil},
 		{"an input with the same factory", func(c *Config) { to(c, 0, "jobs"); c.Topics[1].Behavior = c.Topics[0].Behavior }, []string{loop(0, "jobs")}},

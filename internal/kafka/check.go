@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	goruntime "runtime"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -53,6 +54,8 @@ func refusals() []refusal {
 		{"AutoCommitInterval", offsets},
 		{"AutoCommitMarks", offsets},
 		{"AutoCommitCallback", offsets},
+		{"DisableFetchCRCValidation", "a record that was damaged on its way would be handed over"},
+		{"AllowAutoTopicCreation", "topics are never created: a missing one ends Run"},
 		{"ConsumeTopics", "set Config.Topics"},
 		{"ConsumePartitions", "set Config.Topics"},
 		{"ConsumeRegex", "set Config.Topics"},
@@ -85,6 +88,28 @@ func CheckOpts(extra []kgo.Opt) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// CheckDialer refuses a dialer beside TLS, which it would go around. The options have
+// passed CheckOpts.
+func CheckDialer(extra []kgo.Opt, secure *tls.Config) error {
+	if secure != nil && kgo.ValidateOpts(extra...) == nil &&
+		kgo.ValidateOpts(append(slices.Clone(extra), kgo.DialTLSConfig(secure))...) != nil {
+		return &OptionError{Option: "Dialer", Reason: "it would go around Config.TLS: drop one of the two"}
+	}
+	return nil
+}
+
+// CheckTogether refuses what kgo does of options that are fine each by itself.
+func CheckTogether(opts Options) error {
+	connection, err := opts.connection(nil)
+	if err != nil {
+		return err
+	}
+	if err := kgo.ValidateOpts(append(connection, opts.membership()...)...); err != nil {
+		return fmt.Errorf("kgo options: %w", err)
+	}
+	return nil
 }
 
 // checkOpt looks at one option alone, so that each is named whatever the others are: by

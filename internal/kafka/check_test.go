@@ -48,6 +48,8 @@ func refusedOptions(ctx context.Context) map[string]kgo.Opt {
 		"AutoCommitMarks":    kgo.AutoCommitMarks(),
 		"AutoCommitCallback": kgo.AutoCommitCallback(
 			func(*kgo.Client, *kmsg.OffsetCommitRequest, *kmsg.OffsetCommitResponse, error) {}),
+		"DisableFetchCRCValidation": kgo.DisableFetchCRCValidation(),
+		"AllowAutoTopicCreation":    kgo.AllowAutoTopicCreation(),
 		"ConsumeTopics":             kgo.ConsumeTopics("t"),
 		"ConsumePartitions":         kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"t": {0: kgo.NewOffset()}}),
 		"ConsumeRegex":              kgo.ConsumeRegex(),

@@ -2,13 +2,10 @@ package kafka
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
 	"github.com/troupe-go/troupe/runtime/observe"
@@ -48,15 +45,22 @@ type Client struct {
 	warned map[string]time.Time // guarded by mu; when each thing was warned about
 }
 
-// New makes a client that connects to nothing until Run. It refuses the options that
-// CheckOpts refuses, and those that kgo does.
+// New makes a client that connects to nothing until Run. It refuses what CheckOpts,
+// CheckDialer and CheckTogether refuse.
 func New(opts Options, h Handler) (*Client, error) {
 	if err := CheckOpts(opts.Extra); err != nil {
+		return nil, err
+	}
+	if err := CheckDialer(opts.Extra, opts.TLS); err != nil {
+		return nil, err
+	}
+	if err := CheckTogether(opts); err != nil {
 		return nil, err
 	}
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()
 	}
+	opts.Logger = throttled(opts.Logger)
 	if opts.Emit == nil {
 		opts.Emit = func(observe.Event) {}
 	}
@@ -71,17 +75,6 @@ func New(opts Options, h Handler) (*Client, error) {
 		c.topics[t.Name] = t
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
-	connection, err := opts.connection(nil)
-	if err != nil {
-		return nil, err
-	}
-	if opts.TLS != nil && kgo.ValidateOpts(opts.Extra...) == nil &&
-		kgo.ValidateOpts(append(slices.Clone(opts.Extra), kgo.DialTLSConfig(opts.TLS))...) != nil {
-		return nil, &OptionError{Option: "Dialer", Reason: "with TLS configured it would go around it"}
-	}
-	if err := kgo.ValidateOpts(append(connection, opts.membership()...)...); err != nil {
-		return nil, fmt.Errorf("kgo options: %w", err)
-	}
 	return c, nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // logger passes kgo's warnings and errors on, to zap or to the user's own kgo.Logger.
@@ -49,6 +50,14 @@ func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 		fields = append(fields, zap.Any(key, keyvals[i+1]))
 	}
 	l.zap.Warn("kafka client: "+msg, fields...)
+}
+
+// throttled passes a message on at most every 30 s, over all kgo clients that get it: kgo
+// repeats what it says of a broker that is away with every try, and for each connection.
+func throttled(to *zap.Logger) *zap.Logger {
+	return to.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, warnEvery, 1, 0)
+	}))
 }
 
 // ownLogger is the logger among the user's options; nil when there is none.
