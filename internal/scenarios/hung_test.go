@@ -122,6 +122,7 @@ func TestShutdownGivesUpOnAHungCallWithinItsBudget(t *testing.T) {
 			Behavior: handle(func(_ context.Context, rec *actors.Record) error { return deaf(open, &seen, rec) }),
 		})
 		w.produce("orders", 0, laneKey(1, 2), "fine")
+		w.c.Settle() // two lanes write to one tape
 		w.produce("orders", 0, laneKey(0, 2), "hang", "behind")
 		w.c.Settle()
 		took, err := n.stop()
