@@ -149,7 +149,7 @@ func TestNothingIsLeftBehind(t *testing.T) { //nolint:paralleltest // see above
 		n := r.start()
 		n.joined(0)
 		n.Rebuild(errStopped)
-		eventually(t, "assigned again", func() bool { return len(n.assignments(tp(0))) == 2 })
+		eventually(t, "assigned again", func() bool { return len(n.assignments(tp(0))) >= 2 }) // the old member's leave may come between two
 		n.Seek(tp(0), n.epochOf(tp(0)), 1, 0)
 		n.Stop()
 		if err := n.ended(); err != nil {
