@@ -116,14 +116,18 @@ func (c *Client) join(before string) (*member, error) {
 		m.cancel()
 		return nil, err
 	}
-	c.mu.Lock()
-	c.cur = m
-	c.mu.Unlock()
 	return m, nil
 }
 
-// OnNewClient is kgo's hook: it comes before any goroutine that could use m.cl.
-func (m *member) OnNewClient(cl *kgo.Client) { m.cl = cl }
+// OnNewClient is kgo's hook: it comes before any goroutine that could use m.cl, and so
+// before the first callback. What the handler does there, a Pause or a Rebuild say, finds
+// the member: set after NewClient had returned, it was missed now and then.
+func (m *member) OnNewClient(cl *kgo.Client) {
+	m.cl = cl
+	m.c.mu.Lock()
+	defer m.c.mu.Unlock()
+	m.c.cur = m
+}
 
 // run polls until the member is over, closes it, and returns why, and whether the
 // client cannot go on.
