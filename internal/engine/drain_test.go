@@ -48,3 +48,29 @@ func TestARevokeFillsTheGapsBelowWhatIsFinished(t *testing.T) {
 		}
 	})
 }
+
+// A stop that comes while a revoke drains waits for the revoke's last commit: the group
+// is left after it.
+func TestAShutdownWaitsForARevokeUnderWay(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { time.Sleep(3 * time.Second); return nil })
+	}, func(r *rig) {
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		go r.e.Revoked([]observe.TopicPartition{tp(0)})
+		synctest.Wait()
+		begun := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+		defer cancel()
+		running, committed := r.e.Drain(ctx)
+		if took := time.Since(begun); took != 3*time.Second {
+			t.Errorf("the stop took %v, want 3s: the call that the revoke waits for", took)
+		}
+		if len(running) > 0 || !committed {
+			t.Errorf("running %q, committed %t", running, committed)
+		}
+		r.wantCommitted(0, 1)
+	})
+}

@@ -127,6 +127,7 @@ type Engine struct {
 
 	mu       sync.RWMutex
 	assigned map[observe.TopicPartition]*assignment // guarded by mu
+	revoked  map[*assignment]bool                   // guarded by mu: those whose revoke is under way
 	closing  bool                                   // guarded by mu: nothing begins any more
 }
 
@@ -137,6 +138,7 @@ func New(opts Options) *Engine {
 		topics:   make(map[string]*Topic, len(opts.Topics)),
 		pool:     newDispatcher(),
 		assigned: map[observe.TopicPartition]*assignment{},
+		revoked:  map[*assignment]bool{},
 	}
 	for i := range opts.Topics {
 		e.topics[opts.Topics[i].Name] = &opts.Topics[i]
@@ -196,6 +198,11 @@ func (e *Engine) all() []*assignment {
 func (e *Engine) take(tps []observe.TopicPartition) []*assignment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.takeLocked(tps)
+}
+
+// takeLocked is take for who holds mu.
+func (e *Engine) takeLocked(tps []observe.TopicPartition) []*assignment {
 	var as []*assignment
 	for _, tp := range tps {
 		if a := e.assigned[tp]; a != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -71,7 +72,8 @@ func (e *Engine) present() []observe.TopicPartition {
 // returns within the drain and the commit timeout; nothing of them starts or commits
 // after it.
 func (e *Engine) Revoked(tps []observe.TopicPartition) {
-	as := e.take(tps)
+	as := e.takeRevoked(tps)
+	defer e.revokedAll(as)
 	for _, a := range as {
 		e.opts.Emit(observe.RevokeBegan{TP: a.tp, Epoch: a.epoch})
 	}
@@ -82,6 +84,33 @@ func (e *Engine) Revoked(tps []observe.TopicPartition) {
 	for i, a := range as {
 		e.opts.Emit(observe.RevokeEnded{TP: a.tp, Epoch: a.epoch, Drained: clean[i]})
 	}
+}
+
+// takeRevoked is take, and notes whose revoke is under way from then on: a stop must not
+// leave the group before their last commits.
+func (e *Engine) takeRevoked(tps []observe.TopicPartition) []*assignment {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	as := e.takeLocked(tps)
+	for _, a := range as {
+		e.revoked[a] = true
+	}
+	return as
+}
+
+func (e *Engine) revokedAll(as []*assignment) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, a := range as {
+		delete(e.revoked, a)
+	}
+}
+
+// revokes are the assignments whose revoke is under way.
+func (e *Engine) revokes() []*assignment {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return slices.Collect(maps.Keys(e.revoked))
 }
 
 // Lost fences partitions at once: another member may be at work on them.
@@ -184,10 +213,20 @@ func (e *Engine) Drain(ctx context.Context) (running []string, committed bool) {
 	for _, a := range as {
 		e.opts.Client.Pause(a.tp)
 	}
+	leaving := e.revokes() // they drain by themselves
 	e.drain(ctx, as)
+	for _, a := range leaving {
+		select {
+		case <-a.done.ch:
+		case <-ctx.Done():
+		}
+	}
 	until := time.Now().Add(e.opts.CommitTimeout)
 	clean := e.finish(as, actors.ErrShutdown, until)
-	for _, a := range as {
+	for _, a := range leaving {
+		clean = append(clean, a.done.wait(until) && a.clean.Load())
+	}
+	for _, a := range append(as, leaving...) {
 		a.stopped(until) // the process may end next, and with it what a Stop hook was at
 	}
 	return e.held.names(), !slices.Contains(clean, false)
