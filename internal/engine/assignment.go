@@ -108,9 +108,7 @@ type (
 	committed struct {
 		incarnation uint64
 		seq         uint64
-		line        CommitLine
 		result      CommitResult
-		took        time.Duration
 	}
 
 	// forwarded answers a forward.

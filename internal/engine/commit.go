@@ -40,7 +40,7 @@ func (e *Engine) send(reqs []*commitRequest) {
 	leased := e.lease.check(time.Now())
 	for _, r := range reqs {
 		if r.a.fence.raised() || !leased {
-			e.answer(r, CommitResult{Outcome: observe.Refused, Err: errFenced}, 0)
+			e.answer(r, CommitResult{Outcome: observe.Refused, Err: errFenced})
 			continue
 		}
 		e.opts.Emit(observe.CommitSent{TP: r.a.tp, Epoch: r.a.epoch, Next: r.line.Next})
@@ -59,7 +59,7 @@ func (e *Engine) send(reqs []*commitRequest) {
 		e.opts.Emit(observe.CommitAnswered{
 			TP: r.a.tp, Epoch: r.a.epoch, Next: r.line.Next, Outcome: results[i].Outcome, Err: results[i].Err, Took: took,
 		})
-		e.answer(r, results[i], took)
+		e.answer(r, results[i])
 		if results[i].Fenced {
 			fencedBy = results[i].Err
 		}
@@ -69,9 +69,9 @@ func (e *Engine) send(reqs []*commitRequest) {
 	}
 }
 
-func (e *Engine) answer(r *commitRequest, res CommitResult, took time.Duration) {
+func (e *Engine) answer(r *commitRequest, res CommitResult) {
 	if res.Outcome == observe.OK {
 		r.a.acked.Store(r.line.Next)
 	}
-	e.root.Send(r.a.pid(), committed{r.incarnation, r.seq, r.line, res, took})
+	e.root.Send(r.a.pid(), committed{r.incarnation, r.seq, res})
 }
