@@ -76,6 +76,7 @@ type partition struct {
 	begun   bool // the handler was told of it
 	paused  bool // Pause asked for it
 	stopped bool // by a gap, until Seek
+	seeks   int  // asked for and not done
 	applied bool // kgo does not fetch it
 	full    bool // PauseSoon asked for a pause that has not begun
 	slow    bool // it was not relieved within a breath
@@ -85,7 +86,7 @@ type partition struct {
 }
 
 // held reports whether the partition must not be fetched.
-func (p *partition) held() bool { return p.paused || p.stopped || p.trouble != nil }
+func (p *partition) held() bool { return p.paused || p.stopped || p.trouble != nil || p.seeks > 0 }
 
 // join makes the next member. before is the one that it replaces.
 func (c *Client) join(before string) (*member, error) {

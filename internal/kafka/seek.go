@@ -47,7 +47,8 @@ func (c *Client) setPaused(tp observe.TopicPartition, paused bool) {
 // sets going again what a gap stopped or kgo dropped. It does not block: it is done
 // between two polls, so that no Batch of an older generation follows one of gen.
 // Nothing happens when epoch is not tp's assignment any more. A partition that is paused
-// stays so.
+// stays so, and one that is not is not fetched until it has moved: kgo gives up a fetch
+// that is under way when a position changes, closes its connection and waits 250 ms.
 func (c *Client) Seek(tp observe.TopicPartition, epoch observe.Epoch, gen uint32, offset int64) {
 	if m := c.member(); m != nil {
 		m.ask(ask{tp: tp, epoch: epoch, gen: gen, offset: offset})
@@ -55,6 +56,16 @@ func (c *Client) Seek(tp observe.TopicPartition, epoch observe.Epoch, gen uint32
 }
 
 func (m *member) ask(a ask) {
+	m.mu.Lock()
+	if p := m.parts[a.tp]; p != nil && p.epoch == a.epoch && a.repairs == nil {
+		p.seeks++
+		m.sync(p)
+	}
+	m.mu.Unlock()
+	m.queue(a)
+}
+
+func (m *member) queue(a ask) {
 	m.mu.Lock()
 	if !m.over {
 		m.asks = append(m.asks, a)
@@ -67,14 +78,19 @@ func (m *member) ask(a ask) {
 func (m *member) reposition(a ask) {
 	m.mu.Lock()
 	p := m.parts[a.tp]
-	if p == nil || p.epoch != a.epoch || a.gen < p.gen || !p.begun || (a.repairs != nil && p.trouble != a.repairs) {
+	if p == nil || p.epoch != a.epoch {
+		m.mu.Unlock()
+		return
+	}
+	if a.gen < p.gen || !p.begun || (a.repairs != nil && p.trouble != a.repairs) {
+		m.settle(p, a)
 		m.mu.Unlock()
 		return
 	}
 	moved := p.next != a.offset
 	m.mu.Unlock()
 	if !m.set(a.tp, a.offset, moved) {
-		time.AfterFunc(seekAgain, func() { m.ask(a) })
+		time.AfterFunc(seekAgain, func() { m.queue(a) })
 		return
 	}
 	m.mu.Lock()
@@ -86,27 +102,28 @@ func (m *member) reposition(a ask) {
 	if a.repairs == nil {
 		p.stopped = false
 	}
+	m.settle(p, a)
+}
+
+// settle is the end of an ask, done or not. The caller holds m.mu.
+func (m *member) settle(p *partition, a ask) {
+	if a.repairs == nil {
+		p.seeks--
+	}
 	m.sync(p)
 }
 
 // set moves kgo's cursor, and reports whether kgo took it. kgo ignores an offset that it
 // thinks it has, even for a partition that it has dropped: then it is moved away first.
+// Nothing is fetched from there: whatever asks for a move holds the partition.
 func (m *member) set(tp observe.TopicPartition, offset int64, moved bool) bool {
 	to := func(offset int64) {
 		m.cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{tp.Topic: {tp.Partition: {Epoch: -1, Offset: offset}}})
 	}
 	if !moved {
-		m.cl.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
 		to(offset + 1)
 	}
 	to(offset)
-	if !moved {
-		m.mu.Lock()
-		if p := m.parts[tp]; p != nil && !p.applied {
-			m.cl.ResumeFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
-		}
-		m.mu.Unlock()
-	}
 	got, ok := m.cl.CommittedOffsets()[tp.Topic][tp.Partition]
 	return ok && got.Offset == offset
 }

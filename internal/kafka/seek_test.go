@@ -4,6 +4,7 @@ package kafka
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +92,47 @@ func TestSeekKeepsThePause(t *testing.T) {
 		n.fetches(0, "0:0=a", "0:1=b")
 		n.Resume(tp(0))
 		n.fetches(0, "0:0=a", "0:1=b", "1:1=b")
+	})
+}
+
+// kgo that fetched from the old position would have to give that fetch up: it closes the
+// connection then, and fetches again after 250 ms.
+func TestNothingIsFetchedBeforeASeek(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		r.produce(0, "a")
+		var asked time.Time
+		var fetches atomic.Int32
+		r.cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+			r.cluster.KeepControl()
+			fetches.Add(1)
+			return nil, nil, false
+		})
+		var n *node
+		n = r.node(func(_ *Options, rec *recorder) {
+			rec.on = func(now note) {
+				switch {
+				case now.what != "fetched":
+				case asked.IsZero(): // the poll loop is held up
+					n.Pause(tp(0))
+					time.Sleep(2 * fetchWait) // what was under way has ended
+					before := fetches.Load()
+					n.Seek(tp(0), n.epochOf(tp(0)), 1, 0)
+					n.Resume(tp(0))
+					time.Sleep(time.Millisecond)
+					if more := fetches.Load() - before; more != 0 {
+						r.t.Errorf("%d fetches from the old position", more)
+					}
+					asked = time.Now()
+				default:
+					if late := time.Since(asked); late != 0 {
+						r.t.Errorf("the record came %v after the seek", late)
+					}
+				}
+			}
+		})
+		n.run()
+		n.fetches(0, "0:0=a", "1:0=a")
 	})
 }
 
