@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
+	"github.com/troupe-go/troupe/internal/link"
 	"github.com/troupe-go/troupe/runtime"
 )
 
@@ -31,7 +32,7 @@ type Cluster struct {
 type member struct {
 	rt    *runtime.Runtime
 	group string
-	link  *link
+	link  *link.Link
 	ended chan struct{} // closed when Run has returned
 	err   error         // of Run; to be read when ended is closed
 	asked bool          // the test knows that it ended
@@ -101,8 +102,8 @@ func (c *Cluster) Config(cfg runtime.Config) runtime.Config {
 	return cfg
 }
 
-func (c *Cluster) connect(cfg runtime.Config) (runtime.Config, *link) {
-	l := newLink(c.network.DialContext)
+func (c *Cluster) connect(cfg runtime.Config) (runtime.Config, *link.Link) {
+	l := link.New(c.network.DialContext, nil)
 	cfg.Brokers = c.kafka.ListenAddrs()
 	cfg.KafkaOptions = append(cfg.KafkaOptions[:len(cfg.KafkaOptions):len(cfg.KafkaOptions)], kgo.Dialer(l.Dial))
 	if cfg.Logger == nil {
@@ -207,7 +208,7 @@ func (c *Cluster) stopAll() {
 	for _, m := range c.members {
 		select {
 		case <-m.ended:
-			if m.err != nil && !m.asked && !m.link.killed() {
+			if m.err != nil && !m.asked && !m.link.Killed() {
 				c.tb.Errorf("runtimetest: a runtime of the group %q ended: %v", m.group, m.err)
 			}
 		default:
@@ -216,14 +217,14 @@ func (c *Cluster) stopAll() {
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, m := range c.members {
-		if m.link.killed() {
+		if m.link.Killed() {
 			_ = m.rt.Shutdown(over) // which says that over is over
 		}
 	}
 	for _, m := range c.members {
 		_ = m.rt.Shutdown(context.Background())
 		<-m.ended
-		m.link.wg.Wait()
+		m.link.Wait()
 	}
 }
 

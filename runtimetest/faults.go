@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/link"
 	"github.com/troupe-go/troupe/runtime"
 )
 
@@ -77,7 +78,7 @@ func (c *Cluster) await(what string, done <-chan struct{}) {
 // times out. A call that is under way goes on; let it end by itself.
 func (c *Cluster) Kill(rt *runtime.Runtime) {
 	c.tb.Helper()
-	c.member(rt).link.kill()
+	c.member(rt).link.Kill()
 }
 
 // Freeze holds up everything between the runtime and the brokers for d of the bubble's
@@ -85,7 +86,7 @@ func (c *Cluster) Kill(rt *runtime.Runtime) {
 // goes on. It does not wait for that. The runtime's own goroutines and clock run on.
 func (c *Cluster) Freeze(rt *runtime.Runtime, d time.Duration) {
 	c.tb.Helper()
-	release := c.member(rt).link.hold()
+	release := c.member(rt).link.Hold()
 	timer := time.AfterFunc(d, release)
 	c.tb.Cleanup(func() {
 		timer.Stop()
@@ -94,7 +95,7 @@ func (c *Cluster) Freeze(rt *runtime.Runtime, d time.Duration) {
 }
 
 // mortal makes behaviors whose calls do not begin once their process was killed.
-func mortal(l *link, f actors.Factory) actors.Factory {
+func mortal(l *link.Link, f actors.Factory) actors.Factory {
 	return func(vp actors.VirtualPartition) actors.Behavior {
 		if b := f(vp); b != nil {
 			return &mortalBehavior{b, l}
@@ -106,12 +107,12 @@ func mortal(l *link, f actors.Factory) actors.Factory {
 type mortalBehavior struct {
 	actors.Behavior
 
-	link *link
+	link *link.Link
 }
 
 // Receive is the behavior's, while its process lives.
 func (b *mortalBehavior) Receive(ctx context.Context, rec *actors.Record) error {
-	if b.link.killed() {
+	if b.link.Killed() {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
@@ -122,7 +123,7 @@ func (b *mortalBehavior) Receive(ctx context.Context, rec *actors.Record) error 
 func (b *mortalBehavior) Start(ctx context.Context, vp actors.VirtualPartition) error {
 	s, ok := b.Behavior.(actors.Starter)
 	switch {
-	case b.link.killed():
+	case b.link.Killed():
 		<-ctx.Done()
 		return context.Cause(ctx)
 	case ok:
@@ -133,7 +134,7 @@ func (b *mortalBehavior) Start(ctx context.Context, vp actors.VirtualPartition) 
 
 // Stop is the behavior's, if it has one.
 func (b *mortalBehavior) Stop(ctx context.Context, cause error) error {
-	if s, ok := b.Behavior.(actors.Stopper); ok && !b.link.killed() {
+	if s, ok := b.Behavior.(actors.Stopper); ok && !b.link.Killed() {
 		return s.Stop(ctx, cause)
 	}
 	return nil

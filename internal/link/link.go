@@ -1,0 +1,191 @@
+// Package link is the way of one process to the brokers of an in-memory cluster: every
+// byte passes it, so that a test can hold it up, damage it and cut it.
+package link
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+var errKilled = errors.New("link: killed")
+
+// DialFunc opens a connection.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Link carries the connections of one process, in goroutines of its own.
+type Link struct {
+	dial DialFunc
+	tap  func() (toBroker, toClient io.Writer)
+	wg   sync.WaitGroup
+	gate Gate
+	cut  chan struct{} // closed by Kill
+
+	mu    sync.Mutex
+	conns map[*conn]bool // guarded by mu
+	rules []*Rule        // guarded by mu
+}
+
+// conn is a connection: both ends of ours.
+type conn struct {
+	address        string
+	client, broker net.Conn
+
+	mu      sync.Mutex
+	damaged map[bool]bool // guarded by mu; by direction: bytes are missing, so what follows makes no sense
+	left    int           // guarded by mu: bytes until it is cut; below 0: no limit
+}
+
+// New makes the link of a process. tap, unless it is nil, is asked for each connection: its
+// writers get what reaches the broker, before it does, and what the broker answers, once
+// it has, whether that reaches the client or not.
+func New(dial DialFunc, tap func() (toBroker, toClient io.Writer)) *Link {
+	return &Link{dial: dial, tap: tap, cut: make(chan struct{}), conns: map[*conn]bool{}}
+}
+
+// passes waits while the link is held up, and reports whether it is not cut.
+func (l *Link) passes(ctx context.Context) bool {
+	l.gate.Wait(ctx, l.cut)
+	return !l.Killed() && ctx.Err() == nil
+}
+
+// dialFor is the timeout of kgo's own dialer.
+const dialFor = 10 * time.Second
+
+// Dial is for kgo.
+func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialFor)
+	defer cancel()
+	if !l.passes(ctx) {
+		return nil, cmp.Or(ctx.Err(), errKilled)
+	}
+	broker, err := l.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	client, ours := net.Pipe()
+	c := &conn{address: address, client: ours, broker: broker, damaged: map[bool]bool{}, left: -1}
+	if !l.add(c) {
+		return nil, errKilled
+	}
+	toBroker, toClient := io.Discard, io.Discard
+	if l.tap != nil {
+		toBroker, toClient = l.tap()
+	}
+	l.wg.Go(func() { l.pump(c, true, toBroker) })  //nolint:contextcheck // a connection outlives its dialing
+	l.wg.Go(func() { l.pump(c, false, toClient) }) //nolint:contextcheck // a connection outlives its dialing
+	return client, nil
+}
+
+func (l *Link) add(c *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.Killed() {
+		c.shut()
+		return false
+	}
+	l.conns[c] = true
+	return true
+}
+
+// pump copies one direction until either end is closed.
+func (l *Link) pump(c *conn, out bool, tap io.Writer) {
+	defer l.drop(c)
+	from, to := c.broker, c.client
+	if out {
+		from, to = c.client, c.broker
+	}
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 && !l.carry(c, out, tap, to, buf[:n]) || err != nil {
+			return
+		}
+	}
+}
+
+// carry brings some bytes to the other end, and reports whether the connection goes on.
+func (l *Link) carry(c *conn, out bool, tap, to io.Writer, b []byte) bool {
+	if !out {
+		_, _ = tap.Write(b) // a tap returns no error
+	}
+	if !l.passes(context.Background()) {
+		return false
+	}
+	whole := len(b)
+	b, lost := l.damage(c, out, b)
+	if lost {
+		return true
+	}
+	if !l.passes(context.Background()) { // a delay may have outlasted it
+		return false
+	}
+	if out {
+		_, _ = tap.Write(b)
+	}
+	_, err := to.Write(b)
+	return err == nil && len(b) == whole
+}
+
+func (l *Link) drop(c *conn) {
+	c.shut()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, c)
+}
+
+// Hold lets no byte pass, in either direction. What it returns lets them pass again.
+func (l *Link) Hold() func() { return l.gate.Hold() }
+
+// Cut closes the connections to an address, or all if that is empty, and returns how many
+// there were. New ones can be made.
+func (l *Link) Cut(address string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for c := range l.conns {
+		if address == "" || c.address == address {
+			c.shut()
+			n++
+		}
+	}
+	return n
+}
+
+// Kill cuts all connections for good, at this instant.
+func (l *Link) Kill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.Killed() {
+		return
+	}
+	close(l.cut)
+	for c := range l.conns {
+		c.shut()
+	}
+}
+
+// Killed reports whether Kill was called.
+func (l *Link) Killed() bool {
+	select {
+	case <-l.cut:
+		return true
+	default:
+		return false
+	}
+}
+
+// Done is closed by Kill.
+func (l *Link) Done() <-chan struct{} { return l.cut }
+
+// Wait waits until all connections have ended.
+func (l *Link) Wait() { l.wg.Wait() }
+
+func (c *conn) shut() {
+	_ = c.client.Close()
+	_ = c.broker.Close()
+}
