@@ -48,6 +48,32 @@ type Event struct {
 	Owner  string `json:"owner,omitempty"`  // the member that the group says owns the partition
 	Dest   string `json:"dest,omitempty"`   // a dead letter topic
 	Text   string `json:"text,omitempty"`   // for people
+
+	Count  int     `json:"count,omitempty"`  // of records in a batch
+	Sum    uint64  `json:"sum,omitempty"`    // of what a record holds, see SumOf; 0: not known
+	Sample *Sample `json:"sample,omitempty"` // of a Sampled
+}
+
+// Sample is a snapshot of a partition by its runtime's Stats, and the limits it was given.
+type Sample struct {
+	Next   int64 `json:"next"`
+	LogEnd int64 `json:"log_end"`
+
+	Buffered int   `json:"buffered"` // records
+	Bytes    int64 `json:"bytes"`
+	Ahead    int   `json:"ahead"` // records
+
+	Reasons []string `json:"reasons,omitempty"` // why it is paused
+
+	// The limits of the topic. 0: not known, not judged.
+	MaxBuffered int   `json:"max_buffered,omitempty"`
+	MaxBytes    int64 `json:"max_bytes,omitempty"`
+	MaxAhead    int   `json:"max_ahead,omitempty"`
+
+	// Batch and BatchBytes bound what enters at a time, for which there need only be room
+	// for one record: a limit may be exceeded by as much.
+	Batch      int   `json:"batch,omitempty"`
+	BatchBytes int64 `json:"batch_bytes,omitempty"`
 }
 
 // Kind is what happened.
@@ -71,24 +97,31 @@ const (
 const (
 	CommittedObserved  Kind = "committed-observed"   // Offset is committed; -1: nothing
 	CommitOnWire       Kind = "commit-on-wire"       // Offset, Member, Owner, Result: a commit and the broker's answer
-	DeadLetterObserved Kind = "dead-letter-observed" // Dest holds a copy of partition and Offset; Due: when it was written
+	DeadLetterObserved Kind = "dead-letter-observed" // Dest holds a copy of partition and Offset; Due: when it was written; Sum
 	LogObserved        Kind = "log-observed"         // the log is [Offset, To)
-	RecordObserved     Kind = "record-observed"      // the final read found Offset
+	RecordObserved     Kind = "record-observed"      // the final read found Offset; Key, Sum
+	TopicRead          Kind = "topic-read"           // Topic was read to its ends: what was found is all there is
 	GroupStart         Kind = "group-start"          // the group begins at Offset, as the test set it up
 	Removed            Kind = "removed"              // the test removed [Offset, To)
 	Reset              Kind = "reset"                // an admin is about to set the committed offset
 	MemberIs           Kind = "member-is"            // Incarnation is Member from here on
 	Disturbance        Kind = "disturbance"          // Text; the order of an incarnation's partition begins anew
+	Fault              Kind = "fault"                // Text, Result; of Incarnation, or of all
+	Killed             Kind = "killed"               // Incarnation is no more; nothing that it says counts from here on
+	Settled            Kind = "settled"              // no fault is active, and what could be drained was
+	Sampled            Kind = "sampled"              // Sample
+	Canary             Kind = "canary"               // Text must not be in any Logged
+	Logged             Kind = "logged"               // Text: what a log or an endpoint of Incarnation said
 )
 
 // What a runtime says of itself, named as in package observe.
 const (
 	Assigned       Kind = "assigned" // Offset: the first that is fetched; To: the log's end
 	RevokeBegan    Kind = "revoke-began"
-	RevokeEnded    Kind = "revoke-ended"
+	RevokeEnded    Kind = "revoke-ended" // Result
 	Lost           Kind = "lost"
 	Rejoined       Kind = "rejoined"
-	Gap            Kind = "gap" // [Offset, To)
+	Gap            Kind = "gap" // [Offset, To); Text: what is wrong but for deleted records
 	ShutdownBegan  Kind = "shutdown-began"
 	ShutdownEnded  Kind = "shutdown-ended"
 	CommitSent     Kind = "commit-sent"     // Offset
@@ -105,7 +138,7 @@ const (
 	Warned         Kind = "warned"
 	ForwardFailed  Kind = "forward-failed"
 	Forwarded      Kind = "forwarded"
-	Fetched        Kind = "fetched" // [Offset, To)
+	Fetched        Kind = "fetched" // [Offset, To), Count
 	Started        Kind = "started"
 	Delivered      Kind = "delivered"
 	RetryScheduled Kind = "retry-scheduled"
@@ -122,6 +155,14 @@ const (
 	ResultPanic   = "panic" // or Goexit
 	ResultRefused = "refused"
 	ResultUnknown = "unknown"
+)
+
+// Results of a RevokeEnded and of a Fault.
+const (
+	ResultDrained = "drained" // every delivery had ended, and the line was committed
+	ResultCut     = "cut"     // not that
+	ResultBegin   = "begin"
+	ResultEnd     = "end"
 )
 
 // TP is the partition that the event is about.

@@ -36,13 +36,13 @@ func ofMembership(ev observe.Event) Event {
 	case observe.RevokeBegan:
 		return ofPartition(RevokeBegan, ev.TP, ev.Epoch, Event{})
 	case observe.RevokeEnded:
-		return ofPartition(RevokeEnded, ev.TP, ev.Epoch, Event{})
+		return ofPartition(RevokeEnded, ev.TP, ev.Epoch, Event{Result: drained(ev.Drained)})
 	case observe.Lost:
 		return ofPartition(Lost, ev.TP, ev.Epoch, Event{Text: text(ev.Cause)})
 	case observe.Rejoined:
 		return Event{Kind: Rejoined, Text: text(ev.Cause)}
 	case observe.Gap:
-		return ofPartition(Gap, ev.TP, ev.Epoch, Event{Offset: ev.From, To: ev.To})
+		return ofPartition(Gap, ev.TP, ev.Epoch, Event{Offset: ev.From, To: ev.To, Text: text(ev.Err)})
 	case observe.ShutdownBegan:
 		return Event{Kind: ShutdownBegan}
 	case observe.ShutdownEnded:
@@ -97,7 +97,7 @@ func ofFailure(ev observe.Event) Event {
 func ofRecord(ev observe.Event) Event {
 	switch ev := ev.(type) {
 	case observe.Fetched:
-		return ofPartition(Fetched, ev.TP, ev.Epoch, Event{Offset: ev.First, To: ev.Last + 1})
+		return ofPartition(Fetched, ev.TP, ev.Epoch, Event{Offset: ev.First, To: ev.Last + 1, Count: ev.Count})
 	case observe.Started:
 		return ofLane(Started, ev.VP, ev.Epoch, Event{Offset: ev.Record.Offset, Attempt: ev.Attempt, Due: nanos(ev.Due)})
 	case observe.Delivered:
@@ -134,4 +134,11 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+func drained(yes bool) string {
+	if yes {
+		return ResultDrained
+	}
+	return ResultCut
 }

@@ -46,7 +46,7 @@ func (j *Journal) Enter(vp actors.VirtualPartition, rec *actors.Record) *Call {
 	ev := Event{
 		Kind: Enter, Incarnation: j.incarnation, Wall: now.UnixNano(),
 		Topic: vp.Topic, Partition: vp.Partition, Lane: vp.Index,
-		Offset: rec.Offset, Key: j.KeyBy(rec), Attempt: rec.Attempt,
+		Offset: rec.Offset, Key: j.KeyBy(rec), Attempt: rec.Attempt, Sum: SumOf(rec),
 	}
 	if j.Due != nil {
 		ev.Due = nanos(j.Due(rec))
@@ -61,6 +61,7 @@ func (c *Call) Leave(err error) { c.leave(resultOf(err), err) }
 func (c *Call) leave(result string, err error) {
 	ev := c.enter
 	ev.Kind, ev.Ref, ev.Result, ev.Wall, ev.Due = Leave, ev.Seq, result, 0, 0
+	ev.Sum = 0
 	if err != nil {
 		ev.Text = err.Error()
 	}

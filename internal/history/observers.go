@@ -3,6 +3,7 @@ package history
 import (
 	"time"
 
+	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -85,6 +86,18 @@ func (o *Observer) DeadLetter(dest string, source observe.TopicPartition, offset
 	o.history.Append(Event{Kind: DeadLetterObserved, Dest: dest, Offset: offset, Due: nanos(written)}.at(source))
 }
 
+// Copy is DeadLetter, of a copy as a client read it. It reports whether that is a dead
+// letter at all.
+func (o *Observer) Copy(rec *actors.Record) bool {
+	source, ok := sourceOf(rec)
+	if !ok {
+		return false
+	}
+	o.history.Append(Event{Kind: DeadLetterObserved, Dest: rec.Topic, Offset: source.Offset, Due: nanos(rec.Timestamp), Sum: SumOf(&source)}.
+		at(observe.TopicPartition{Topic: source.Topic, Partition: source.Partition}))
+	return true
+}
+
 // Log is written when the bounds of a log were read: it is [start, end).
 func (o *Observer) Log(tp observe.TopicPartition, start, end int64) {
 	o.history.Append(Event{Kind: LogObserved, Offset: start, To: end}.at(tp))
@@ -93,6 +106,18 @@ func (o *Observer) Log(tp observe.TopicPartition, start, end int64) {
 // Record is written for each record that the final read of an input finds.
 func (o *Observer) Record(tp observe.TopicPartition, offset int64, key []byte) {
 	o.history.Append(Event{Kind: RecordObserved, Offset: offset, Key: key}.at(tp))
+}
+
+// Read is Record, of a record as a client read it.
+func (o *Observer) Read(rec *actors.Record) {
+	o.history.Append(Event{Kind: RecordObserved, Offset: rec.Offset, Key: rec.Key, Sum: SumOf(rec)}.
+		at(observe.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}))
+}
+
+// TopicRead is written when a topic, an input or one of dead letters, was read to its
+// ends as a consumer of committed records would.
+func (o *Observer) TopicRead(topic string) {
+	o.history.Append(Event{Kind: TopicRead, Topic: topic})
 }
 
 // GroupStart is written when the group is to begin a partition behind its log's start, as
@@ -121,4 +146,51 @@ func (o *Observer) MemberIs(incarnation, member string) {
 // partition within an assignment, as by a panic of its supervisor.
 func (o *Observer) Disturbance(incarnation string, tp observe.TopicPartition, what string) {
 	o.history.Append(Event{Kind: Disturbance, Incarnation: incarnation, Text: what}.at(tp))
+}
+
+// Fault is written when an injector begins and when it ends. It names the incarnation
+// that it works on; empty: any. One that is over at once is begun and ended.
+func (o *Observer) Fault(incarnation, kind string, begins bool) {
+	result := ResultEnd
+	if begins {
+		result = ResultBegin
+	}
+	o.history.Append(Event{Kind: Fault, Incarnation: incarnation, Text: kind, Result: result})
+}
+
+// Killed is written when an incarnation has ended without a word, as by a SIGKILL.
+func (o *Observer) Killed(incarnation string) {
+	o.history.Append(Event{Kind: Killed, Incarnation: incarnation})
+}
+
+// Settled is written when no fault is active any more and everything that could be
+// drained and committed should have been.
+func (o *Observer) Settled() { o.history.Append(Event{Kind: Settled}) }
+
+// Sampled is written when the Stats of an incarnation were read, for each partition.
+func (o *Observer) Sampled(incarnation string, tp observe.TopicPartition, s *Sample) {
+	o.history.Append(Event{Kind: Sampled, Incarnation: incarnation, Sample: s}.at(tp))
+}
+
+// Canary is written for a secret, or for what records hold, before it is used.
+func (o *Observer) Canary(text string) { o.history.Append(Event{Kind: Canary, Text: text}) }
+
+// Logged is written for each line of an incarnation's log, and for what else it shows.
+func (o *Observer) Logged(incarnation, text string) {
+	o.history.Append(Event{Kind: Logged, Incarnation: incarnation, Text: text})
+}
+
+// Log is an io.Writer for an incarnation's logger. Each Write is taken as a line.
+type Log struct {
+	observer    *Observer
+	incarnation string
+}
+
+// NewLog makes the writer of an incarnation.
+func NewLog(h *History, incarnation string) *Log { return &Log{NewObserver(h), incarnation} }
+
+// Write writes it down. It keeps nothing of b.
+func (l *Log) Write(b []byte) (int, error) {
+	l.observer.Logged(l.incarnation, string(b))
+	return len(b), nil
 }

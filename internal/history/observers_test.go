@@ -55,6 +55,14 @@ func TestObserver(t *testing.T) {
 	o.Reset(orders, 7)
 	o.MemberIs("a", "m")
 	o.Disturbance("a", orders, "supervisor panicked")
+	o.TopicRead("orders")
+	o.Fault("a", "freeze", true)
+	o.Fault("", "outage", false)
+	o.Killed("a")
+	o.Settled()
+	sample := &history.Sample{Next: 3}
+	o.Sampled("a", orders, sample)
+	o.Canary("secret")
 	want := []history.Event{
 		{Kind: history.CommittedObserved, Offset: -1},
 		{Kind: history.CommitOnWire, Offset: 7, Member: "m", Owner: "n", Result: history.ResultOK},
@@ -66,11 +74,26 @@ func TestObserver(t *testing.T) {
 		{Kind: history.Reset, Offset: 7},
 		{Kind: history.MemberIs, Incarnation: "a", Member: "m"},
 		{Kind: history.Disturbance, Incarnation: "a", Text: "supervisor panicked"},
+		{Kind: history.TopicRead},
+		{Kind: history.Fault, Incarnation: "a", Text: "freeze", Result: history.ResultBegin},
+		{Kind: history.Fault, Text: "outage", Result: history.ResultEnd},
+		{Kind: history.Killed, Incarnation: "a"},
+		{Kind: history.Settled},
+		{Kind: history.Sampled, Incarnation: "a", Sample: sample},
+		{Kind: history.Canary, Text: "secret"},
+		{Kind: history.Logged, Incarnation: "a", Text: "a line"},
 	}
+	if n, err := history.NewLog(h, "a").Write([]byte("a line")); n != 6 || err != nil {
+		t.Errorf("wrote %d, %v", n, err)
+	}
+	about := []history.Kind{history.MemberIs, history.Fault, history.Killed, history.Settled, history.Canary, history.Logged}
 	for i, got := range h.Events() {
 		want[i].Seq, want[i].Wall = got.Seq, got.Wall
-		if got.Kind != history.MemberIs {
-			want[i].Topic, want[i].Partition = "orders", 3
+		if !slices.Contains(about, got.Kind) {
+			want[i].Topic = "orders"
+		}
+		if want[i].Topic != "" && got.Kind != history.TopicRead {
+			want[i].Partition = 3
 		}
 		if !reflect.DeepEqual(got, want[i]) {
 			t.Errorf("got  %+v\nwant %+v", got, want[i])
