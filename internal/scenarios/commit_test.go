@@ -13,17 +13,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/runtime"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
 // commits answers the group's next n commits with an error.
 func (w *world) commits(err *kerr.Error, n int) *kfake.FaultHandle {
-	return w.c.Broker().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: group, Err: err, Count: n})
+	return w.inject(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: group, Err: err, Count: n})
 }
 
 // The group has forgotten this member: everything is lost on the first such answer, no
 // old line is sent under a new generation, and the client is rebuilt (A1).
-func TestACommitThatTheGroupRefusesFencesEverything(t *testing.T) {
+func TestScenario007ACommitThatTheGroupRefuses(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []*kerr.Error{kerr.IllegalGeneration, kerr.UnknownMemberID} {
 		t.Run(refusal.Message, func(t *testing.T) {
@@ -41,30 +42,52 @@ func TestACommitThatTheGroupRefusesFencesEverything(t *testing.T) {
 	}
 }
 
+// The group does not know this member's instance any more: Run ends with its own error.
+func TestScenario007ACommitOfAFencedInstance(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4}, func(w *world) {
+		a := w.startWith("a", func(cfg *runtime.Config) { cfg.InstanceID = "one" }, working())
+		w.steady(50, map[int]func(){30: func() { w.commits(kerr.FencedInstanceID, 1) }})
+		if err := a.run(); !errors.Is(err, runtime.ErrFencedInstance) {
+			t.Errorf("Run returned %v, want %v", err, runtime.ErrFencedInstance)
+		}
+		w.startWith("b", func(cfg *runtime.Config) { cfg.InstanceID = "one" }, working())
+		w.drained(time.Minute, map[string][]int64{"orders": {50, 50, 50, 50}})
+	})
+}
+
 // The line is kept, and sent again while the partition is still ours.
+func TestScenario008ACommitDuringARebalance(t *testing.T) {
+	t.Parallel()
+	commitIsSentAgain(t, kerr.RebalanceInProgress)
+}
+
 func TestACommitThatIsNotTakenIsSentAgain(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range []*kerr.Error{
-		kerr.RebalanceInProgress, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.CoordinatorNotAvailable, kerr.RequestTimedOut,
-	} {
+	for _, refusal := range []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.CoordinatorNotAvailable, kerr.RequestTimedOut} {
 		t.Run(refusal.Message, func(t *testing.T) {
 			t.Parallel()
-			scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
-				a := w.start("a", working())
-				var fault *kfake.FaultHandle
-				ends := w.steady(100, map[int]func(){50: func() { fault = w.commits(refusal, 3) }})
-				w.drained(time.Minute, ends)
-				time.Sleep(3 * commitEvery) // the broker may have it by now and have said otherwise
-				if fault.Hits() != 3 || count[observe.Lost](a) != 0 {
-					t.Errorf("%d refusals, %d lost; want 3 and none", fault.Hits(), count[observe.Lost](a))
-				}
-			})
+			commitIsSentAgain(t, refusal)
 		})
 	}
 }
 
+func commitIsSentAgain(t *testing.T, refusal *kerr.Error) {
+	t.Helper()
+	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
+		a := w.start("a", working())
+		var fault *kfake.FaultHandle
+		ends := w.steady(100, map[int]func(){50: func() { fault = w.commits(refusal, 3) }})
+		w.drained(time.Minute, ends)
+		time.Sleep(3 * commitEvery) // the broker may have it by now and have said otherwise
+		if fault.Hits() != 3 || count[observe.Lost](a) != 0 {
+			t.Errorf("%d refusals, %d lost; want 3 and none", fault.Hits(), count[observe.Lost](a))
+		}
+	})
+}
+
 // The broker may have stored a commit whose answer never came.
-func TestACommitWhoseAnswerIsLostIsSentAgain(t *testing.T) {
+func TestScenario039TheAnswerOfACommitIsLost(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
 		a := w.start("a", working())
@@ -76,6 +99,7 @@ func TestACommitWhoseAnswerIsLostIsSentAgain(t *testing.T) {
 					return nil, nil, false
 				}
 				w.c.Broker().KeepControl()
+				w.hit("answer cut")
 				return nil, errors.New("the connection is cut"), true
 			})
 		}})
@@ -86,33 +110,49 @@ func TestACommitWhoseAnswerIsLostIsSentAgain(t *testing.T) {
 	})
 }
 
-func TestTheCoordinatorMoves(t *testing.T) {
+// The coordinator moves, and a leader with it, every two seconds: nothing is revoked, and
+// nothing is repeated.
+func TestScenario042TheCoordinatorMoves(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
-		w.start("a", working())
-		broker := w.c.Broker()
-		leaders := func() [4]int32 {
-			var all [4]int32
-			for p := range all {
-				all[p] = broker.LeaderFor("orders", int32(p))
-			}
-			return all
+		a := w.start("a", working())
+		moves := map[int]func(){}
+		for i := 100; i < 2000; i += 200 {
+			moves[i] = w.move
 		}
-		move := func() { // at random, so until it has
-			coordinator, led := broker.CoordinatorFor(group), leaders()
-			for try := 0; broker.CoordinatorFor(group) == coordinator; try++ {
-				if try == 100 {
-					t.Fatalf("the coordinator stays at %d", coordinator)
-				}
-				broker.RehashCoordinators()
-			}
-			for leaders() == led {
-				broker.ShufflePartitionLeaders()
-			}
-		}
-		ends := w.steady(150, map[int]func(){30: move, 60: move, 90: move})
+		ends := w.steady(2000, moves)
 		w.drained(2*time.Minute, ends)
+		if got := count[observe.RevokeEnded](a) + count[observe.Lost](a); got != 0 {
+			t.Errorf("a lost %d partitions to moves", got)
+		}
+		w.wantNoDuplicates()
 	})
+}
+
+// move gives the group another coordinator and the partitions other leaders: the broker
+// chooses at random, so until it has.
+func (w *world) move() {
+	w.t.Helper()
+	broker := w.c.Broker()
+	leaders := func() [4]int32 {
+		var all [4]int32
+		for p := range all {
+			all[p] = broker.LeaderFor("orders", int32(p))
+		}
+		return all
+	}
+	coordinator, led := broker.CoordinatorFor(group), leaders()
+	for try := 0; broker.CoordinatorFor(group) == coordinator; try++ {
+		if try == 100 {
+			w.t.Fatalf("the coordinator stays at %d", coordinator)
+		}
+		broker.RehashCoordinators()
+	}
+	w.hit("coordinator moved")
+	for leaders() == led {
+		broker.ShufflePartitionLeaders()
+	}
+	w.hit("leaders moved")
 }
 
 // A stop tries its last commit again while there is time.

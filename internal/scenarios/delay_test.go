@@ -157,7 +157,7 @@ func TestALongCallWithHeartbeatsDelaysNoOther(t *testing.T) {
 }
 
 // A pause outlives a revoke in kgo (K4): the next assignment must fetch all the same.
-func TestDelaySurvivesAPauseAtTheRevoke(t *testing.T) {
+func TestScenario071APauseSurvivesARevoke(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"later"}, []string{check.S1, check.S2, check.S8}, func(w *world) {
 		seen := newStamps()

@@ -40,6 +40,9 @@ func (w *world) remove(to int64) {
 	}
 	info := w.c.Broker().PartitionInfo("orders", 0)
 	w.observer.Log(tp("orders", 0), info.LogStartOffset, info.HighWatermark)
+	if info.LogStartOffset == to {
+		w.hit("records deleted")
+	}
 }
 
 func wantGap(t *testing.T, n *node, from, to int64) {
@@ -50,7 +53,7 @@ func wantGap(t *testing.T, n *node, from, to int64) {
 	}
 }
 
-func TestAGapAtTheStartStopsThePartitionVisibly(t *testing.T) {
+func TestScenario028CommittedBelowTheLogStopsVisibly(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
 		var seen tape
@@ -74,7 +77,7 @@ func TestAGapAtTheStartStopsThePartitionVisibly(t *testing.T) {
 	})
 }
 
-func TestAGapAtTheStartIsPassedWhereThePolicySaysSo(t *testing.T) {
+func TestScenario028CommittedBelowTheLogIsPassedByPolicy(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
 		var seen tape
@@ -87,7 +90,7 @@ func TestAGapAtTheStartIsPassedWhereThePolicySaysSo(t *testing.T) {
 }
 
 // The log is deleted under a partition that is paused behind its position.
-func TestAGapWhileRunning(t *testing.T) {
+func TestScenario030RecordsAreDeletedWhileRunning(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []runtime.OnGap{runtime.GapStop, runtime.GapContinue} {
 		t.Run(policy.String(), func(t *testing.T) {

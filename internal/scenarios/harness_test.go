@@ -42,6 +42,7 @@ type world struct {
 	polling  sync.WaitGroup
 	over     chan struct{}
 	produced int
+	counters *counters
 }
 
 // scenario runs a test in a bubble and judges it. checks are those that must have
@@ -61,6 +62,7 @@ func newWorld(t *testing.T, topics ...string) *world {
 	w := &world{
 		t: t, c: runtimetest.New(t, topics...), h: h,
 		producer: history.NewProducer(h), observer: history.NewObserver(h), over: make(chan struct{}),
+		counters: newCounters(),
 	}
 	w.polling.Go(w.poll)
 	return w

@@ -37,6 +37,14 @@ func (n *node) wantProbe(path string, want int) {
 	}
 }
 
+func (w *world) deleteTopic(name string) {
+	w.t.Helper()
+	if err := w.c.Broker().DeleteTopic(name); err != nil {
+		w.t.Fatal(err)
+	}
+	w.hit("topic deleted")
+}
+
 func TestAnUnknownTopicIsATypedError(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, nil, func(w *world) {
@@ -54,7 +62,7 @@ func TestAnUnknownTopicIsATypedError(t *testing.T) {
 	})
 }
 
-func TestATopicThatIsDeletedWhileRunningEndsItsPartitionsAlone(t *testing.T) {
+func TestScenario036ATopicIsDeleted(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders", "others"}, []string{check.S1, check.S2}, func(w *world) {
 		// kfake keeps a deleted topic in a fetch session for good, and kgo asks again at once.
@@ -62,9 +70,7 @@ func TestATopicThatIsDeletedWhileRunningEndsItsPartitionsAlone(t *testing.T) {
 		n := w.startWith("a", sessionless, runtime.Topic{Name: "orders", Behavior: handle(fine)}, runtime.Topic{Name: "others", Behavior: handle(fine)})
 		w.topics = []string{"others"}
 		time.Sleep(2 * time.Second)
-		if err := w.c.Broker().DeleteTopic("orders"); err != nil {
-			t.Fatal(err)
-		}
+		w.deleteTopic("orders")
 		time.Sleep(time.Minute)
 		w.produce("others", 0, "k", "v")
 		w.drained(10*time.Second, map[string][]int64{"others": {1}})
@@ -73,9 +79,7 @@ func TestATopicThatIsDeletedWhileRunningEndsItsPartitionsAlone(t *testing.T) {
 		}
 		n.wantProbe("/livez", http.StatusOK)
 		w.topics = nil
-		if err := w.c.Broker().DeleteTopic("others"); err != nil {
-			t.Fatal(err)
-		}
+		w.deleteTopic("others")
 		var topic *runtime.TopicError
 		if err := n.run(); !errors.As(err, &topic) {
 			t.Errorf("Run returned %v, want that the last topic is gone", err)
@@ -161,7 +165,7 @@ func TestRefusedAuthenticationIsATypedError(t *testing.T) {
 
 // An idle topic fails no probe, and a broker that is away for ten minutes fails /readyz
 // alone.
-func TestProbesTellTheTruth(t *testing.T) {
+func TestScenario107TenMinutesWithoutBrokers(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
 		n := w.start("a", runtime.Topic{Name: "orders", Behavior: handle(fine)})
@@ -170,7 +174,7 @@ func TestProbesTellTheTruth(t *testing.T) {
 			n.wantProbe("/livez", http.StatusOK)
 			n.wantProbe("/readyz", http.StatusOK)
 		}
-		w.c.Freeze(n.rt, 10*time.Minute)
+		n.freeze(10 * time.Minute)
 		time.Sleep(time.Minute)
 		for range 8 {
 			n.wantProbe("/livez", http.StatusOK)

@@ -52,6 +52,7 @@ type load struct {
 	produced [5][]time.Time
 	handled  [5]map[int64]time.Time
 	samples  []sample
+	delayed  int64 // handled
 }
 
 func newLoad() *load {
@@ -73,6 +74,9 @@ func (l *load) receive(_ context.Context, rec *actors.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.handled[loadIndex(rec)][rec.Offset] = time.Now()
+	if rec.Topic == "later" {
+		l.delayed++
+	}
 	return nil
 }
 
@@ -198,11 +202,12 @@ func troupeLoad(t *testing.T, name string, delay time.Duration) *load {
 		w.start("a", topic("orders", 0), topic("later", delay))
 		l.drive(w)
 		l.write(t, name, delay)
+		w.counters.hitN("delayed", l.delayed)
 	})
 	return l
 }
 
-func TestADelayedPartitionDoesNotHoldUpTheOthers(t *testing.T) {
+func TestScenario075ADelayedPartitionBesideOthers(t *testing.T) {
 	t.Parallel()
 	with, without := troupeLoad(t, "delayed", loadDelay), troupeLoad(t, "undelayed", 0)
 	for p := range 4 {

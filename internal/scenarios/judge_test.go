@@ -40,6 +40,7 @@ func (w *world) observeCommitted() {
 func (w *world) judge(checks ...string) {
 	w.t.Helper()
 	for _, n := range w.nodes {
+		w.countTaken(n)
 		if !n.killed && !n.ended {
 			if err := w.c.Stop(n.rt); err != nil {
 				w.t.Errorf("%s: stop: %v", n.name, err)
@@ -61,9 +62,17 @@ func (w *world) judge(checks ...string) {
 		w.readDeadLetters(topic)
 	}
 	w.enteredOnce()
-	if err := check.Judge(w.h.Events(), checks...).Err(); err != nil {
+	report := check.Judge(w.h.Events(), checks...)
+	if err := report.Err(); err != nil {
 		w.t.Errorf("verdict:\n%v", err)
 	}
+	tell(w.t, checks, w.counters.total(), compared(report))
+}
+
+// countTaken counts what membership did to a node: a rebalance that took nothing is none.
+func (w *world) countTaken(n *node) {
+	w.counters.hitN("revoked", int64(count[observe.RevokeEnded](n)))
+	w.counters.hitN("lost", int64(count[observe.Lost](n)))
 }
 
 func (w *world) readDeadLetters(topic string) {

@@ -88,7 +88,11 @@ func (w *world) startWith(name string, change func(*runtime.Config), topics ...r
 	if change != nil {
 		change(&cfg)
 	}
+	joins := slices.ContainsFunc(w.nodes, (*node).alive)
 	n.rt = w.c.Start(cfg)
+	if joins && len(n.rt.Stats().Partitions) > 0 {
+		w.hit("join")
+	}
 	w.nodes = append(w.nodes, n)
 	w.c.Settle()
 	return n
@@ -107,13 +111,25 @@ func (n *node) kill() {
 	n.dead.Store(true)
 	n.killed = true
 	n.w.c.Kill(n.rt)
+	n.w.hit("kill")
 }
+
+// freeze holds up everything between a node and the brokers.
+func (n *node) freeze(d time.Duration) {
+	n.w.c.Freeze(n.rt, d)
+	n.w.hit("freeze")
+}
+
+func (n *node) alive() bool { return !n.killed && !n.ended }
 
 // stop shuts a node down and returns what Run returned, and how long it took.
 func (n *node) stop() (time.Duration, error) {
 	n.w.t.Helper()
 	begun := time.Now()
 	n.ended = true
+	if slices.ContainsFunc(n.w.nodes, (*node).alive) {
+		n.w.hit("leave")
+	}
 	err := n.w.c.Stop(n.rt)
 	return time.Since(begun), err
 }

@@ -115,7 +115,7 @@ func TestAForcedRestartRunsBesideTheOldCall(t *testing.T) {
 		var seen tape
 		n := w.start("a", runtime.Topic{
 			Name: "orders", Timeout: time.Second,
-			Behavior: handle(func(_ context.Context, rec *actors.Record) error { return deaf(open, &seen, rec) }),
+			Behavior: handle(func(_ context.Context, rec *actors.Record) error { return w.deaf(open, &seen, rec) }),
 		})
 		w.produce("orders", 0, "k", "hang", "behind")
 		time.Sleep(5 * time.Second)

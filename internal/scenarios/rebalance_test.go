@@ -128,13 +128,13 @@ func TestAKilledMembersWorkIsTakenOver(t *testing.T) {
 
 // A frozen member's session runs out: another one takes over, and the thawed one starts
 // nothing of what it had, and its commits change nothing.
-func TestAMemberThatFreezesPastItsSessionStartsNothing(t *testing.T) {
+func TestScenario009AFrozenMemberStartsNothing(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:4"}, safety, func(w *world) {
 		w.start("a", working())
 		b := w.start("b", working())
 		time.Sleep(10 * time.Second)
-		ends := w.steady(100, map[int]func(){50: func() { w.c.Freeze(b.rt, 2*sessionFor) }})
+		ends := w.steady(100, map[int]func(){50: func() { b.freeze(2 * sessionFor) }})
 		time.Sleep(2*sessionFor + 10*time.Second)
 		w.drained(2*time.Minute, ends)
 		lost := find[observe.Lost](b)
@@ -200,7 +200,7 @@ func TestAMemberThatIsExpelledLosesEverythingAndComesBack(t *testing.T) {
 	})
 }
 
-func TestAStaticMemberRestartsWithoutMovingAnything(t *testing.T) {
+func TestScenario013AStaticMemberRestarts(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
 		static := func(id string) func(*runtime.Config) { return func(cfg *runtime.Config) { cfg.InstanceID = id } }
@@ -221,7 +221,7 @@ func TestAStaticMemberRestartsWithoutMovingAnything(t *testing.T) {
 	})
 }
 
-func TestOfTwoMembersWithOneInstanceIDOneGoesOn(t *testing.T) {
+func TestScenario014TwoMembersWithOneInstanceID(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S4}, func(w *world) {
 		same := func(cfg *runtime.Config) { cfg.InstanceID = "one" }

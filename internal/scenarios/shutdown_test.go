@@ -222,7 +222,7 @@ func TestAStopWhileTheBrokerIsAwayEndsWithinItsBudget(t *testing.T) {
 		n := w.start("a", runtime.Topic{Name: "orders", Behavior: handle(fine)})
 		w.produce("orders", 0, "k", "v")
 		w.c.Settle()
-		w.c.Freeze(n.rt, time.Hour)
+		n.freeze(time.Hour)
 		took, err := n.stop()
 		if !errors.Is(err, runtime.ErrNotDrained) || took > shutdownFor {
 			t.Errorf("the stop took %v and returned %v, want ErrNotDrained within %v", took, err, shutdownFor)
@@ -239,7 +239,7 @@ func TestAStopWhileAnotherMembersJoinIsPendingEndsAtOnce(t *testing.T) {
 		b := w.start("b", working())
 		time.Sleep(2 * heartbeatFor)
 		ends := w.steady(20, nil)
-		w.c.Freeze(b.rt, 20*time.Second) // it joins no rebalance meanwhile, and the others wait for it
+		b.freeze(20 * time.Second) // it joins no rebalance meanwhile, and the others wait for it
 		joined := make(chan *node)
 		go func() { joined <- w.start("c", working()) }()
 		time.Sleep(4 * time.Second) // a has joined again, and waits

@@ -5,6 +5,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ func (w *world) open(client *kgo.Client, n int) func(kgo.TransactionEndTry) {
 		if err := client.EndTransaction(ctx, end); err != nil {
 			w.t.Fatal(err)
 		}
+		w.hit(map[kgo.TransactionEndTry]string{kgo.TryCommit: "committed", kgo.TryAbort: "aborted"}[end])
 		for _, r := range recs {
 			sent := w.producer.Sent("orders", fmt.Sprint("t", r.Offset), r.Key)
 			if end == kgo.TryCommit {
@@ -51,11 +53,11 @@ func (w *world) open(client *kgo.Client, n int) func(kgo.TransactionEndTry) {
 	}
 }
 
-func (w *world) transactional() *kgo.Client {
-	return w.c.Client(kgo.TransactionalID("tx"), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+func (w *world) transactional(opts ...kgo.Opt) *kgo.Client {
+	return w.c.Client(append(opts, kgo.TransactionalID("tx"), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 }
 
-func TestTheLinePassesTransactionMarkersAndAbortedRecords(t *testing.T) {
+func TestScenario024AbortedTransactions(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S5}, func(w *world) {
 		var seen tape
@@ -79,7 +81,7 @@ func TestTheLinePassesTransactionMarkersAndAbortedRecords(t *testing.T) {
 }
 
 // The second record is blocked, with markers all around it (parallel-consumer #329).
-func TestTheLineHoldsAtABlockedRecordBetweenMarkers(t *testing.T) {
+func TestScenario023MarkersAroundABlockedRecord(t *testing.T) {
 	t.Parallel()
 	for markers := 1; markers <= 3; markers++ {
 		t.Run(fmt.Sprint("markers ", markers), func(t *testing.T) {
@@ -112,7 +114,7 @@ func TestTheLineHoldsAtABlockedRecordBetweenMarkers(t *testing.T) {
 	}
 }
 
-func TestAnOpenTransactionHoldsItsRecordsBackAndNothingElse(t *testing.T) {
+func TestScenario025AnOpenTransaction(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
 		var seen tape
@@ -121,9 +123,13 @@ func TestAnOpenTransactionHoldsItsRecordsBackAndNothingElse(t *testing.T) {
 			Behavior: handle(func(_ context.Context, rec *actors.Record) error { seen.add("%d", rec.Offset); return nil }),
 		})
 		w.produce("orders", 0, "k", "before")
-		end := w.open(w.transactional(), 1)
+		end := w.open(w.transactional(kgo.TransactionTimeout(15*time.Minute)), 1)
 		w.produce("orders", 0, "k", "behind")
-		time.Sleep(30 * time.Second)
+		for range 10 {
+			time.Sleep(time.Minute)
+			n.wantProbe("/livez", http.StatusOK)
+			n.wantProbe("/readyz", http.StatusOK)
+		}
 		w.wantCommitted("orders", 0, 1)
 		if s := n.partition("orders", 0); s.Lag != 0 {
 			t.Errorf("lag %d before the last stable offset, want 0", s.Lag)
@@ -134,7 +140,7 @@ func TestAnOpenTransactionHoldsItsRecordsBackAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestTheLinePassesCompactionHoles(t *testing.T) {
+func TestScenario026CompactionHoles(t *testing.T) {
 	t.Parallel()
 	scenario(t, nil, []string{check.S1, check.S2}, func(w *world) {
 		if err := w.c.Broker().CreateTopic("orders", 1, map[string]string{"cleanup.policy": "compact"}); err != nil {
@@ -151,6 +157,9 @@ func TestTheLinePassesCompactionHoles(t *testing.T) {
 		at := int64(0)
 		for _, r := range held { // what lies between is gone
 			w.observer.Removed(tp("orders", 0), at, r.Offset)
+			if r.Offset > at {
+				w.hit("hole")
+			}
 			at = r.Offset + 1
 		}
 		open := make(chan struct{})
