@@ -138,7 +138,7 @@ func (k kafkaClient) Forward(f *engine.Forward, done func(error)) {
 
 func (r *Runtime) kafkaOptions() kafka.Options {
 	opts := r.cfg.kafkaOptions()
-	opts.Logger, opts.Emit = r.cfg.Logger, r.observer.Emit
+	opts.Logger, opts.Emit, opts.Owner = r.cfg.Logger, r.observer.Emit, r
 	opts.Lease = func(sent time.Time, ttl time.Duration) { r.engine.Renew(sent, ttl) }
 	return opts
 }
@@ -173,7 +173,7 @@ func (r *Runtime) engineOptions() engine.Options {
 	opts := engine.Options{
 		Group: cfg.Group, CommitInterval: cfg.CommitInterval, CommitTimeout: cfg.CommitTimeout,
 		DrainTimeout: cfg.DrainTimeout, Client: kafkaClient{r.client}, Logger: cfg.Logger,
-		Emit: r.observer.Emit, Jitter: jitter, Fail: r.fail,
+		Emit: r.observer.Emit, Jitter: jitter, Fail: r.fail, Owner: r,
 	}
 	if r.observer.wantsRecords() {
 		opts.Record = r.observer.Record

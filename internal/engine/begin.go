@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/supervision"
 )
 
@@ -16,6 +17,7 @@ type beginning struct {
 // quarantined: a call that returns after that finds it.
 func (p *partition) start() {
 	p.a.actor.Store(p.ctx.Self())
+	p.e.pass(failpoint.Machine)
 	p.incarnation = p.e.epochs.next()
 	p.from.handoff.Hung = p.e.held.lanes(p.a.tp, p.topic.Core.Lanes)
 	p.m = core.New(p.topic.Core, p.incarnation, p.from.handoff)

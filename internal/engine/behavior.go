@@ -9,6 +9,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -82,6 +83,9 @@ func (w *worker) make(ho *handOver) (err error) {
 			err = &panicError{v, debug.Stack()}
 		}
 	}()
+	if err := w.e.hit(failpoint.Make); err != nil {
+		return err
+	}
 	b := w.topic.Behavior(w.vp)
 	if b == nil {
 		return errNoValue
@@ -127,6 +131,9 @@ func (w *worker) runStop(s actors.Stopper, cause error) (err error) {
 			err = &panicError{v, debug.Stack()}
 		}
 	}()
+	if err := w.e.hit(failpoint.Stop); err != nil {
+		return err
+	}
 	return s.Stop(ctx, cause)
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -29,6 +31,12 @@ func (g *group) commit(req *commitRequest) {
 func (g *group) flush() {
 	reqs := g.pending
 	g.pending, g.flushing = nil, false
+	if err := g.e.hit(failpoint.Flush); err != nil {
+		for _, r := range reqs {
+			g.e.answer(r, CommitResult{Outcome: observe.Refused, Err: err})
+		}
+		return
+	}
 	go g.e.send(reqs)
 }
 
@@ -37,7 +45,7 @@ func (g *group) flush() {
 func (e *Engine) send(reqs []*commitRequest) {
 	sent := make([]*commitRequest, 0, len(reqs))
 	lines := make([]CommitLine, 0, len(reqs))
-	leased := e.lease.check(time.Now())
+	leased := e.lease.check(e.now())
 	for _, r := range reqs {
 		if r.a.fence.raised() || !leased {
 			e.answer(r, CommitResult{Outcome: observe.Refused, Err: errFenced})
@@ -52,7 +60,7 @@ func (e *Engine) send(reqs []*commitRequest) {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), e.opts.CommitTimeout)
 	defer cancel()
-	results := e.opts.Client.Commit(ctx, lines)
+	results := e.store(ctx, lines)
 	took := time.Since(begun)
 	var fencedBy error
 	for i, r := range sent {
@@ -68,6 +76,20 @@ func (e *Engine) send(reqs []*commitRequest) {
 		e.root.Send(e.group, thrownOut{fmt.Errorf("commit: %w", fencedBy)})
 	}
 }
+
+// store sends the request.
+func (e *Engine) store(ctx context.Context, lines []CommitLine) []CommitResult {
+	if err := e.hit(failpoint.Send); err != nil {
+		return alike(len(lines), CommitResult{Outcome: observe.Refused, Err: err})
+	}
+	results := e.opts.Client.Commit(ctx, lines)
+	if err := e.hit(failpoint.Answer); err != nil {
+		return alike(len(lines), CommitResult{Outcome: observe.Unknown, Err: err})
+	}
+	return results
+}
+
+func alike(n int, r CommitResult) []CommitResult { return slices.Repeat([]CommitResult{r}, n) }
 
 func (e *Engine) answer(r *commitRequest, res CommitResult) {
 	if res.Outcome == observe.OK {

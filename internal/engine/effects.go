@@ -9,7 +9,9 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/internal/invariant"
+	"github.com/troupe-go/troupe/internal/wallclock"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -75,6 +77,7 @@ func (p *partition) emit(ev observe.Event) { p.e.opts.Emit(ev) }
 // handOver gives records to a lane. The channel has room: the last hand-over has
 // ended, and of restarts there is at most one in it.
 func (p *partition) handOver(fx *core.HandOver) {
+	p.e.pass(failpoint.HandOver)
 	l := &p.lanes[fx.Call.Lane]
 	if l.worker == nil {
 		p.spawn(l, fx.Call.Lane)
@@ -144,6 +147,7 @@ func (p *partition) cancel(call core.Call) {
 // restarted replaces a lane's behavior: the old one is stopped now, on its goroutine,
 // and the new one made before the next hand-over.
 func (p *partition) restarted(fx *core.Restarted) {
+	p.e.pass(failpoint.Restart)
 	l := &p.lanes[fx.Lane]
 	f := marked(fx.Failure)
 	if f.Err == nil {
@@ -212,7 +216,9 @@ func (p *partition) pause(fx *core.PauseSet) {
 	case fx.Now == 0:
 		p.e.opts.Client.Resume(p.a.tp)
 	case fx.Now == full && fx.Was == 0:
-		p.e.opts.Client.PauseSoon(p.a.tp)
+		if p.e.hit(failpoint.Filled) == nil {
+			p.e.opts.Client.PauseSoon(p.a.tp)
+		}
 	default:
 		p.e.opts.Client.Pause(p.a.tp)
 	}
@@ -220,9 +226,12 @@ func (p *partition) pause(fx *core.PauseSet) {
 
 func (p *partition) commit(fx *core.Commit) {
 	p.unanswered = true
-	p.e.root.Send(p.e.group, &commitRequest{
-		a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, fx.Next},
-	})
+	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, fx.Next}}
+	if err := p.e.hit(failpoint.Line); err != nil {
+		p.e.answer(req, CommitResult{Outcome: observe.Refused, Err: err})
+		return
+	}
+	p.e.root.Send(p.e.group, req)
 }
 
 // wakeTimer is the one timer of a partition. A message of an older setting is told
@@ -237,7 +246,11 @@ func (t *wakeTimer) set(at time.Time) {
 	t.stop()
 	t.seq++
 	seq, e, pid := t.seq, t.p.e, t.p.ctx.Self()
-	t.timer = time.AfterFunc(time.Until(at), func() { e.root.Send(pid, woke{seq}) })
+	t.timer = time.AfterFunc(wallclock.Until(e.opts.Owner, at), func() {
+		if e.hit(failpoint.WakeUp) == nil {
+			e.root.Send(pid, woke{seq})
+		}
+	})
 }
 
 func (t *wakeTimer) stop() {
@@ -256,6 +269,7 @@ func (p *partition) escalated(f supervision.Failure) {
 	if f.Err == nil {
 		f.Err = errEscalated
 	}
+	p.e.pass(failpoint.Escalate)
 	p.emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f})
 	p.rebuild = &f
 	e, pid := p.e, p.ctx.Self()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/wallclock"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -36,6 +37,9 @@ type Options struct {
 
 	// Fail ends the runtime: a partition is over its budget of rebuilds.
 	Fail func(error)
+
+	// Owner is whose engine this is: package failpoint tells it apart from others by that.
+	Owner any
 }
 
 // Topic is what an input topic asks for.
@@ -143,7 +147,7 @@ func New(opts Options) *Engine {
 	for i := range opts.Topics {
 		e.topics[opts.Topics[i].Name] = &opts.Topics[i]
 	}
-	e.lease.init(time.Now())
+	e.lease.init(opts.Owner)
 	e.held.init()
 	e.system = newSystem(opts.Logger)
 	e.root = e.system.Root
@@ -159,6 +163,9 @@ func (e *Engine) Stop() {
 	e.system.Shutdown()
 	e.pool.stop()
 }
+
+// now is the time by the wall clock, with a monotonic reading.
+func (e *Engine) now() time.Time { return wallclock.Now(e.opts.Owner) }
 
 // Renew says that the group session lives for ttl from sent on.
 func (e *Engine) Renew(sent time.Time, ttl time.Duration) { e.lease.renew(sent, ttl) }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -29,6 +30,7 @@ func (p *partition) fetched(b *Batch) {
 // enter puts a batch into the machine. keys are nil where records are keyed by their
 // own keys.
 func (p *partition) enter(b *Batch, keys *keyedBatch) {
+	p.e.pass(failpoint.Enter)
 	p.recs = p.recs[:0]
 	control := b.Control
 	for i := range b.Records {

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/troupe-go/troupe/internal/wallclock"
 )
 
 // fence is passed before each delivery. A lane stores its claim in the hand-over
@@ -40,6 +42,7 @@ func (a *assignment) settle() {
 // clock is looked at too, by check. Once run out, a lease stays so until an
 // assignment opens it again: a late answer of an old heartbeat must not.
 type lease struct {
+	owner    any // whose wall clock it is
 	base     time.Time
 	deadline atomic.Int64 // nanoseconds since base on the monotonic clock
 	wall     atomic.Int64 // nanoseconds since the epoch
@@ -50,8 +53,8 @@ type lease struct {
 	candidate time.Time // guarded by mu: the deadline that this one gave
 }
 
-func (l *lease) init(now time.Time) {
-	l.base = now
+func (l *lease) init(owner any) {
+	l.owner, l.base = owner, wallclock.Now(owner)
 	l.expired.Store(true)
 }
 
@@ -66,7 +69,7 @@ func (l *lease) renew(sent time.Time, ttl time.Duration) {
 		return
 	}
 	l.sent, l.candidate = sent, sent.Add(ttl)
-	if l.check(time.Now()) {
+	if l.check(wallclock.Now(l.owner)) {
 		l.set(l.candidate)
 	}
 }
@@ -86,7 +89,7 @@ func (l *lease) set(until time.Time) {
 
 // valid is the look at the clock before a start.
 func (l *lease) valid() bool {
-	if int64(time.Since(l.base)) < l.deadline.Load() && !l.expired.Load() {
+	if int64(wallclock.Since(l.owner, l.base)) < l.deadline.Load() && !l.expired.Load() {
 		return true
 	}
 	l.expired.Store(true)
@@ -103,5 +106,5 @@ func (l *lease) check(now time.Time) bool {
 
 // left is how long the lease is still good for.
 func (l *lease) left() time.Duration {
-	return time.Duration(l.deadline.Load()) - time.Since(l.base)
+	return time.Duration(l.deadline.Load()) - wallclock.Since(l.owner, l.base)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -68,6 +69,7 @@ func (p *partition) closeDown(cause error) {
 // closeAll takes every hand-over away. Finished records count; a call that goes on is
 // quarantined, and its partition did not end cleanly, although it is drained then.
 func (p *partition) closeAll() {
+	p.e.pass(failpoint.Close)
 	cut := false
 	for i := range p.lanes {
 		l := &p.lanes[i]

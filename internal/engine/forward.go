@@ -10,6 +10,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -46,6 +47,11 @@ func (p *partition) forward(fx *core.Forward) {
 	msg := forwarded{incarnation: p.incarnation, seq: fx.Seq, offset: rec.Offset, reason: reason}
 	e, pid := p.e, p.ctx.Self()
 	f := &Forward{Topic: p.topic.DeadLetter, Record: rec, Headers: p.deadLetterHeaders(rec, fx)}
+	if err := e.hit(failpoint.Forward); err != nil {
+		msg.err = err
+		e.root.Send(pid, msg)
+		return
+	}
 	e.opts.Client.Forward(f, func(err error) {
 		msg.err = err
 		e.root.Send(pid, msg)
@@ -56,6 +62,7 @@ func (p *partition) forwarded(msg forwarded) {
 	if msg.incarnation != p.incarnation {
 		return
 	}
+	p.e.pass(failpoint.Forwarded)
 	dest := p.topic.DeadLetter
 	if msg.err != nil {
 		p.emit(observe.ForwardFailed{TP: p.a.tp, Epoch: p.a.epoch, Offset: msg.offset, Dest: dest, Err: msg.err})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -135,9 +136,11 @@ func (g *group) later(msg any) func() {
 
 func (g *group) tick() {
 	g.lookAtLease()
-	for _, p := range g.parts {
-		if p.pid != nil {
-			g.ctx.Send(p.pid, tick{})
+	if g.e.hit(failpoint.Tick) == nil {
+		for _, p := range g.parts {
+			if p.pid != nil {
+				g.ctx.Send(p.pid, tick{})
+			}
 		}
 	}
 	g.ticker.Reset(g.e.opts.CommitInterval)
@@ -165,6 +168,7 @@ func (g *group) begin(msg begin) {
 }
 
 func (g *group) spawn(p *part, from beginning) {
+	g.e.pass(failpoint.Spawn)
 	a := p.a
 	p.pid = g.ctx.Spawn(g.e.props(overPartition{}, func() actor.Actor { return newPartition(g.e, a, from) }))
 	a.actor.Store(p.pid) // it need not have started: its mailbox is there
@@ -217,7 +221,7 @@ func (g *group) lookAtLease() {
 		g.leaseEnd = nil
 		return
 	}
-	if g.e.lease.check(time.Now()) {
+	if g.e.lease.check(g.e.now()) {
 		g.watchLease()
 		return
 	}
@@ -238,6 +242,7 @@ func (g *group) escalated(msg *escalation) {
 	if p == nil {
 		return
 	}
+	g.e.pass(failpoint.Resume)
 	p.pid, p.failure, p.stopped = nil, nil, false
 	policy := p.a.topic.Supervision
 	if p.rebuilt != msg.handoff.Next {

@@ -13,7 +13,7 @@ func TestAPendingJoinDoesNotOutliveItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const session, rebalance = 6 * time.Second, time.Minute
 		var l lease
-		l.init(time.Now())
+		l.init(nil)
 		heartbeat := time.Now()
 		l.renew(heartbeat, session)
 		l.open()

@@ -10,17 +10,19 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
 // Assigned begins partitions. A lease that ran out before is a loss of those that are
 // there: then the client is rebuilt and nothing begins.
 func (e *Engine) Assigned(as []Assignment) {
-	if tps := e.present(); len(tps) > 0 && !e.lease.check(time.Now()) {
+	if tps := e.present(); len(tps) > 0 && !e.lease.check(e.now()) {
 		e.Lost(tps, errLease)
 		e.opts.Client.Rebuild(errLease)
 		return
 	}
+	e.pass(failpoint.Assigned)
 	e.lease.open()
 	begun := make([]*assignment, len(as))
 	for i, as := range as {
@@ -116,6 +118,9 @@ func (e *Engine) revokes() []*assignment {
 // Lost fences partitions at once: another member may be at work on them.
 func (e *Engine) Lost(tps []observe.TopicPartition, cause error) {
 	as := e.take(tps)
+	if len(as) > 0 {
+		e.pass(failpoint.Lose)
+	}
 	for _, a := range as {
 		a.shut()
 		e.opts.Emit(observe.Lost{TP: a.tp, Epoch: a.epoch, Cause: cause})
@@ -142,12 +147,16 @@ func (e *Engine) drain(ctx context.Context, as []*assignment) {
 // is up when it returns, whatever the actors do. It reports of each whether it drained
 // and committed by then; the answer to a commit often comes just after the deadline.
 func (e *Engine) finish(as []*assignment, cause error, until time.Time) []bool {
+	if len(as) > 0 {
+		e.pass(failpoint.Drained)
+	}
 	for _, a := range as {
 		e.root.Send(e.group, toPartition{a, finish{cause: cause, limit: until}})
 	}
 	clean := make([]bool, len(as))
 	for i, a := range as {
 		clean[i] = a.done.wait(until) && a.clean.Load()
+		e.pass(failpoint.Fence)
 		a.shut()
 	}
 	return clean

@@ -8,6 +8,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -106,7 +107,9 @@ func (p *partition) handle(msg any) {
 	case keyed:
 		p.keyedBack(msg.batch)
 	case drain:
-		p.drain(false)
+		if p.e.hit(failpoint.Drain) == nil {
+			p.drain(false)
+		}
 	case finish:
 		p.finish(msg)
 	case drainOver:
@@ -139,7 +142,7 @@ func (p *partition) operate(msg any) {
 
 // step gives an event to the machine and carries its effects out.
 func (p *partition) step(ev core.Event) {
-	p.fx = p.m.Step(time.Now(), ev, p.fx[:0])
+	p.fx = p.m.Step(p.e.now(), ev, p.fx[:0])
 	for _, fx := range p.fx {
 		p.perform(fx)
 	}
@@ -148,6 +151,7 @@ func (p *partition) step(ev core.Event) {
 
 // reported takes a hand-over back from its lane.
 func (p *partition) reported(ho *handOver) {
+	p.e.pass(failpoint.Reported)
 	l := &p.lanes[ho.call.Lane]
 	if l.current != ho || p.a.fence.raised() {
 		return // taken away since; finish has seen, or will see, to what it did
@@ -216,6 +220,7 @@ func (p *partition) committed(msg committed) {
 	if msg.incarnation != p.incarnation {
 		return
 	}
+	p.e.pass(failpoint.Committed)
 	p.ev.committed = core.Committed{Epoch: p.incarnation, Seq: msg.seq, OK: msg.result.Outcome == observe.OK}
 	p.step(&p.ev.committed)
 	p.unanswered = false

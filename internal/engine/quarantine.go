@@ -7,6 +7,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -87,6 +88,7 @@ func (q *quarantine) names() []string {
 
 // freed is a worker's: its call, which was taken away from it, has returned.
 func (e *Engine) freed(w *worker) {
+	e.pass(failpoint.Freed)
 	if !w.forced.Load() {
 		e.release(w.place())
 	}

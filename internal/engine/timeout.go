@@ -7,6 +7,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/supervision"
 )
 
@@ -109,6 +110,7 @@ type timedOut struct {
 // goroutine, the policy's Decide with it: one that hangs leaves its own lane alone
 // waiting.
 func (w *worker) timeOut(ho *handOver, n int, starting bool, cancel context.CancelCauseFunc) {
+	w.e.pass(failpoint.Expire)
 	w.e.held.add(w.place())
 	if !ho.take(n) {
 		w.e.freed(w) // it returned first

@@ -8,6 +8,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -135,7 +136,14 @@ func (w *worker) serve(ho *handOver) {
 		}
 		rec := &ho.recs[n]
 		attempt := ho.attemptOf(n)
-		if err := w.deliver(ho, n, rec, attempt); err != nil {
+		err := w.e.hit(failpoint.Begin)
+		if err == nil {
+			err = w.deliver(ho, n, rec, attempt)
+		}
+		if broken := w.e.hit(failpoint.End); broken != nil {
+			err = broken
+		}
+		if err != nil {
 			w.failed(ho, err, attempt)
 			return
 		}
@@ -154,7 +162,8 @@ func (w *worker) serve(ho *handOver) {
 
 // pass moves a claimed record to running, unless the hand-over has to end here.
 func (w *worker) pass(ho *handOver, n int) bool {
-	if w.a.fence.raised() || ho.canceled.Load() || !w.leased(ho, n) {
+	stuck := w.e.hit(failpoint.Claim) != nil
+	if stuck || w.a.fence.raised() || ho.canceled.Load() || !w.leased(ho, n) {
 		if ho.move(n, claiming, n, idle) {
 			w.fail(ho, core.Result{Kind: core.Interrupted, Err: errNotBegun})
 		}
@@ -177,7 +186,7 @@ const (
 // leased looks at the session lease before record n.
 func (w *worker) leased(ho *handOver, n int) bool {
 	if n == 0 {
-		return w.e.lease.check(time.Now()) // on the wall clock too
+		return w.e.lease.check(w.e.now()) // on the wall clock too
 	}
 	if len(ho.recs) >= fastLane && n%leaseStride != 0 {
 		return true
@@ -244,6 +253,7 @@ func (w *worker) fail(ho *handOver, res core.Result) {
 
 // report hands the hand-over back. The lane does not touch it any more.
 func (w *worker) report(ho *handOver) {
+	w.e.pass(failpoint.Report)
 	if ho.end() {
 		w.e.root.Send(w.a.pid(), ho)
 		return

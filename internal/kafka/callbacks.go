@@ -7,12 +7,14 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
 // onAssigned is kgo's callback. It comes before the offsets are fetched, after each
 // join, also when nothing is new.
 func (m *member) onAssigned(_ context.Context, cl *kgo.Client, added map[string][]int32) {
+	m.c.pass(failpoint.Joined)
 	id, _ := cl.GroupMetadata()
 	m.gate.park()
 	expelled, empty := m.adopt(id, added)
@@ -56,6 +58,7 @@ func (m *member) adopt(id string, added map[string][]int32) (expelled, empty boo
 // onRevoked is kgo's callback. kgo heartbeats and fetches what stays meanwhile; when it
 // leaves the group it does not heartbeat, but by then the member is over.
 func (m *member) onRevoked(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+	m.c.pass(failpoint.Revoke)
 	if tps := m.drop(revoked); len(tps) > 0 {
 		m.await(func() { m.c.h.Revoked(tps) })
 	}

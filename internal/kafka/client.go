@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -136,6 +137,7 @@ func (c *Client) Stop() { c.stop() }
 // its session to end. It does not block; while nothing has been assigned since the last
 // rebuild or loss it does nothing.
 func (c *Client) Rebuild(cause error) {
+	c.pass(failpoint.Rebuild)
 	if m := c.member(); m != nil && m.holds() {
 		m.end(cause, false)
 	}

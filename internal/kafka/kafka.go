@@ -42,6 +42,9 @@ type Options struct {
 	// Lease is told until when the group session is known to live: sent is when the
 	// request left that the broker answered, ttl what it is good for from then on.
 	Lease func(sent time.Time, ttl time.Duration)
+
+	// Owner is whose client this is: package failpoint tells it apart from others by that.
+	Owner any
 }
 
 // Topic is an input topic.

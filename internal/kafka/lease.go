@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-go/troupe/internal/wallclock"
 )
 
 // The requests that keep a member in its group, and the one that is counted.
@@ -27,6 +29,7 @@ const (
 type lease struct {
 	session, rebalance time.Duration
 	renew              func(sent time.Time, ttl time.Duration)
+	owner              any // whose wall clock it is
 	answered           func(time.Time)
 
 	commits atomic.Int64 // OffsetCommit requests written so far
@@ -50,7 +53,7 @@ func (l *lease) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, took ti
 	if l.waits {
 		return
 	}
-	l.joining, l.waits, l.joined = true, true, time.Now().Add(-took)
+	l.joining, l.waits, l.joined = true, true, wallclock.Now(l.owner).Add(-took)
 	l.renew(l.joined, l.rebalance)
 }
 
@@ -59,7 +62,7 @@ func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	if e2e.Err() != nil {
 		return
 	}
-	now := time.Now()
+	now := wallclock.Now(l.owner)
 	l.answered(now)
 	sent := now.Add(-e2e.DurationE2E())
 	l.mu.Lock()

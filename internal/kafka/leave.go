@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/troupe-go/troupe/internal/failpoint"
 )
 
 // Leave leaves the group by a raw request, which waits for no join that is pending, of
@@ -29,6 +31,9 @@ func (c *Client) Leave(ctx context.Context) error {
 	// kgo does not look at ctx while the request waits behind another one, whose connection
 	// is being opened say.
 	left := make(chan error, 1)
+	if err := c.hit(failpoint.Leave); err != nil {
+		return fmt.Errorf("leave group: %w", err)
+	}
 	go func() { left <- m.leave(ctx, id) }() // ends with the kgo client at the latest
 	select {
 	case err := <-left:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -96,7 +97,7 @@ func (c *Client) join(before string) (*member, error) {
 	}
 	m.lease = &lease{
 		session: c.opts.SessionTimeout, rebalance: c.opts.RebalanceTimeout,
-		renew: c.opts.Lease, answered: func(t time.Time) { c.answered.Store(&t) },
+		owner: c.opts.Owner, renew: c.opts.Lease, answered: func(t time.Time) { c.answered.Store(&t) },
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	opts, err := c.opts.connection(m.refused)
@@ -164,6 +165,10 @@ func (m *member) turn() bool {
 	m.c.turn()
 	m.seekAll()
 	m.breathe(ctx.Done())
+	if m.c.hit(failpoint.Poll) != nil {
+		<-ctx.Done()
+		return true
+	}
 	m.hand(m.cl.PollFetches(ctx))
 	return true
 }

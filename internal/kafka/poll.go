@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -26,6 +27,7 @@ func (m *member) hand(fetches kgo.Fetches) {
 	if len(all) == 0 {
 		return
 	}
+	m.c.pass(failpoint.Polled)
 	batches := make([]Batch, len(all))
 	for i := range all {
 		all[i].batch.Records, all[i].batch.Control = convert(all[i].records)

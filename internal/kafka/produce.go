@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/failpoint"
 )
 
 // bySource sends records with a key where the key's hash says, as Kafka's own clients
@@ -49,6 +50,9 @@ func (c *Client) Produce(ctx context.Context, f *Forward, done func(error)) {
 		Key: f.Record.Key, Value: f.Record.Value, Headers: headers(f.Record.Headers, f.Headers),
 	}
 	m.cl.TryProduce(ctx, r, func(_ *kgo.Record, err error) {
+		if broken := c.hit(failpoint.Produced); broken != nil {
+			err = broken
+		}
 		if !errors.Is(err, kerr.UnknownTopicID) {
 			done(typed(err))
 			return

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -31,7 +32,7 @@ func (c *Client) Resume(tp observe.TopicPartition) { c.setPaused(tp, false) }
 
 func (c *Client) setPaused(tp observe.TopicPartition, paused bool) {
 	m := c.member()
-	if m == nil {
+	if m == nil || c.hit(failpoint.Pause) != nil {
 		return
 	}
 	m.mu.Lock()
@@ -89,7 +90,7 @@ func (m *member) reposition(a ask) {
 	}
 	moved := p.next != a.offset
 	m.mu.Unlock()
-	if !m.set(a.tp, a.offset, moved) {
+	if m.c.hit(failpoint.Seek) != nil || !m.set(a.tp, a.offset, moved) {
 		time.AfterFunc(seekAgain, func() { m.queue(a) })
 		return
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -78,7 +79,11 @@ func (m *member) begin(ctx context.Context, lines map[observe.TopicPartition]int
 		return failed
 	}
 	tps := slices.SortedFunc(maps.Keys(lines), byTopic)
-	if err := m.learn(ctx, group(tps)); err != nil {
+	err := m.c.hit(failpoint.Start)
+	if err == nil {
+		err = m.learn(ctx, group(tps))
+	}
+	if err != nil {
 		for _, tp := range tps {
 			failed[tp] = err
 		}
