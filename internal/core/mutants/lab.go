@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,11 +10,16 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/troupe-go/troupe/internal/overlay"
 )
+
+// core is the folder that is broken.
+const core = "internal/core"
 
 // lab builds and runs the tests of the core, sound and mutated.
 type lab struct {
-	core string // the folder
+	root string // of the module
 	dir  string // for what is built
 	seed string // of the random cases
 
@@ -28,13 +32,13 @@ func (l *lab) try(i int, m mutant) string {
 	if why := l.onSound(m.test); why != "" {
 		return "the test fails without it: " + why
 	}
-	overlay, err := l.mutate(i, m)
+	changed, err := m.apply(l.root)
 	if err != nil {
 		return err.Error()
 	}
 	name := fmt.Sprintf("mutant%d", i)
-	if err := l.build(name, overlay); err != nil {
-		return "does not compile: " + firstLine(err.Error())
+	if err := l.build(name, changed); err != nil {
+		return err.Error()
 	}
 	defer os.Remove(filepath.Join(l.dir, name)) //nolint:errcheck // it goes with its folder
 	return m.judge(l.run(name, m.test))
@@ -68,7 +72,7 @@ func (l *lab) onSound(test string) string {
 	if !ok {
 		out, err := l.run("sound", test)
 		if err != nil {
-			why = firstLine(out)
+			why = overlay.FirstLines(out)
 		} else if !strings.Contains(out, "--- PASS: "+test+" ") {
 			why = "there is no such test"
 		}
@@ -77,46 +81,16 @@ func (l *lab) onSound(test string) string {
 	return why
 }
 
-// mutate writes the changed file, and the overlay that puts it in place.
-func (l *lab) mutate(i int, m mutant) (string, error) {
-	path := filepath.Join(l.core, m.file)
-	changed, err := m.apply(path)
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(l.dir, fmt.Sprintf("%d.go", i))
-	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {path: file}})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(l.dir, fmt.Sprintf("%d.json", i))
-	return overlay, os.WriteFile(overlay, text, 0o600)
+// apply is the changed file, by its path.
+func (m mutant) apply(root string) (map[string]string, error) {
+	return overlay.Apply(root, overlay.Edit{File: core + "/" + m.file, Old: m.old, Now: m.now})
 }
 
-// apply is the file with the change in it.
-func (m mutant) apply(path string) (string, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	if n := strings.Count(string(text), m.old); n != 1 {
-		return "", fmt.Errorf("%q occurs %d times in %s", m.old, n, m.file)
-	}
-	return strings.Replace(string(text), m.old, m.now, 1), nil
-}
-
-func (l *lab) build(name, overlay string) error {
+func (l *lab) build(name string, changed map[string]string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", filepath.Join(l.dir, name), ".")
-	cmd.Dir = l.core
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	return nil
+	b := overlay.Build{Root: l.root, Package: core, Files: changed, Out: filepath.Join(l.dir, name)}
+	return b.Run(ctx)
 }
 
 // run plays one test. Its random cases are the same each time.
@@ -126,17 +100,9 @@ func (l *lab) run(name, test string) (string, error) {
 	pattern := "^" + strings.ReplaceAll(test, "/", "$/^") + "$"
 	cmd := exec.CommandContext(ctx, filepath.Join(l.dir, name), "-test.run", pattern, "-test.v", "-test.timeout", "50s",
 		"-rapid.seed", l.seed, "-rapid.shrinktime", "0s")
-	cmd.Dir = l.core
+	cmd.Dir = filepath.Join(l.root, filepath.FromSlash(core))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
-}
-
-func moduleRoot() (string, error) {
-	out, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return "", fmt.Errorf("find the module: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
 }
 
 // message is the first thing that a test said.
@@ -146,10 +112,5 @@ func message(out string) string {
 			return strings.TrimSpace(line)
 		}
 	}
-	return firstLine(out)
-}
-
-func firstLine(s string) string {
-	lines := strings.SplitN(strings.TrimSpace(s), "\n", 3)
-	return strings.Join(lines[:min(2, len(lines))], " ")
+	return overlay.FirstLines(out)
 }

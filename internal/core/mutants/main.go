@@ -9,15 +9,17 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
+
+	"github.com/troupe-go/troupe/internal/overlay"
 )
 
 // mutant is one change to the core that a test must notice.
@@ -46,7 +48,7 @@ func run(only string, seed, jobs int) error {
 	if err != nil {
 		return err
 	}
-	root, err := moduleRoot()
+	root, err := overlay.Root(context.Background())
 	if err != nil {
 		return err
 	}
@@ -55,8 +57,8 @@ func run(only string, seed, jobs int) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // it is the system's temporary folder
-	l := &lab{core: filepath.Join(root, "internal", "core"), dir: dir, seed: strconv.Itoa(seed), sound: map[string]string{}}
-	if err := l.build("sound", ""); err != nil {
+	l := &lab{root: root, dir: dir, seed: strconv.Itoa(seed), sound: map[string]string{}}
+	if err := l.build("sound", nil); err != nil {
 		return err
 	}
 	var chosen []mutant

@@ -32,7 +32,7 @@ func TestTable(t *testing.T) {
 		}
 		names[m.name] = true
 		features[m.feature]++
-		if _, err := m.apply(filepath.Join("..", m.file)); err != nil {
+		if _, err := m.apply(filepath.Join("..", "..", "..")); err != nil {
 			t.Errorf("%s: %v", m.name, err)
 		}
 		test, script, _ := strings.Cut(m.test, "/")
