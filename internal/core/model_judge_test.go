@@ -39,7 +39,9 @@ func (j *judge) step(ev Event, apply func() []string) {
 		j.asked = time.Time{}
 	}
 	var got []string
+	j.saw[fmt.Sprintf("%T", ev)]++
 	for _, e := range j.m.Step(j.now, ev, nil) {
+		j.saw[fmt.Sprintf("%T", e)]++
 		if s := j.effect(ev, e); s != "" {
 			got = append(got, s)
 		}
@@ -148,7 +150,6 @@ func (j *judge) handOver(e *HandOver) {
 	call := e.Call
 	l.call, l.begun, l.done, l.until, l.last = &call, len(e.Records), 0, time.Time{}, queue[0].Offset
 	j.filled = j.filled || j.filling
-	j.saw["hand-over"]++
 	j.count("a gap that is filled", j.filling)
 	j.count("a gap that is filled by several", j.filling && l.begun > 1)
 	j.count("a retry", e.Attempt > 1)
@@ -270,6 +271,7 @@ func (j *judge) settled(ev Event) {
 	j.count("a dead letter that looped", j.looped > 0)
 	j.reasons()
 	j.compareStats()
+	j.invariants()
 }
 
 // reasons: a pause tells the truth. A frozen machine may be behind with why the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,16 +16,22 @@ import (
 )
 
 // TestMain gives the property tests longer and more cases than rapid's defaults,
-// where the command line does not say otherwise.
+// where neither the command line nor RAPID_FLAGS says otherwise. The variable is for
+// who runs go test without a way to pass flags on, as make mutation does.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, value := range map[string]string{"rapid.checks": "800", "rapid.steps": "150", "rapid.nofailfile": "true"} {
-		if given[name] {
+	values := map[string]string{"checks": "800", "steps": "150", "nofailfile": "true"}
+	for _, f := range strings.Fields(os.Getenv("RAPID_FLAGS")) {
+		name, value, _ := strings.Cut(f, "=")
+		values[name] = value
+	}
+	for name, value := range values {
+		if given["rapid."+name] {
 			continue
 		}
-		if err := flag.Set(name, value); err != nil {
+		if err := flag.Set("rapid."+name, value); err != nil {
 			panic(err)
 		}
 	}
@@ -38,23 +45,20 @@ func TestModel(t *testing.T) {
 	saw := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) { property(t, saw) })
 	t.Log(saw)
-	for _, what := range []string{
-		"hand-over", "a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a dead letter that looped", "a forward sent again",
-		"a commit", "a commit refused", "drained", "a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane",
+	want := append(everyType(t), everyOutcome()...)
+	for _, what := range append(want,
+		"a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a dead letter that looped", "a forward sent again",
+		"a commit", "a commit refused", "an unknown commit that was stored", "drained", "a loss", "a loss with calls", "a loss with finished records",
+		"a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane",
 		"a stale *core.Succeeded", "a stale *core.Failed", "a stale *core.Progress", "a stale *core.Forwarded", "a stale *core.Committed", "a stale *core.Freed",
-		"progress", "an older generation", "a forced restart", "a call that is freed", "everything finished",
+		"an older generation", "a forced restart", "a call that is freed", "everything finished",
 		"pause for back-pressure", "pause for delay", "pause for retry", "pause for ahead", "pause for operator", "pause for gap",
 		"pause for key-by", "pause for stopped",
-	} {
+	) {
 		if saw[what] == 0 {
 			t.Errorf("not once: %s", what)
 		}
 	}
-}
-
-// FuzzModel is TestModel for go test -fuzz.
-func FuzzModel(f *testing.F) {
-	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { property(t, map[string]int{}) }))
 }
 
 func property(t *rapid.T, saw map[string]int) {
@@ -79,6 +83,7 @@ func property(t *rapid.T, saw map[string]int) {
 		"pause":      j.as(j.opPause),
 		"restart":    j.as(j.opRestart),
 		"drain":      j.as(j.opDrain),
+		"lose":       j.as(j.opLose),
 		"stale":      j.as(j.opStale),
 	})
 	j.heal()
@@ -204,7 +209,6 @@ func (j *judge) opProgress() {
 		j.complete(l, ev.Done)
 		return nil
 	})
-	j.saw["progress"]++
 }
 
 func (j *judge) opSucceed() {
@@ -239,6 +243,8 @@ func (j *judge) opFail() {
 	}
 	ev.Jitter = rapid.SampledFrom([]float64{0, 0.25, 0.5}).Draw(j.t, "jitter")
 	j.step(ev, func() []string { return j.failed(l, ev) })
+	j.saw[fmt.Sprintf("kind %d", ev.Result.Kind)]++
+	j.saw[fmt.Sprintf("directive %d", ev.Result.Directive)]++
 	j.stale = append(j.stale, ev)
 }
 
@@ -283,22 +289,23 @@ func (j *judge) forwardAnswered(l *modelLane, ev *Forwarded) {
 
 func (j *judge) opCommitted() {
 	if len(j.commits) > 0 {
-		j.answerCommit(rapid.Bool().Draw(j.t, "ok"))
+		j.answerCommit(rapid.SampledFrom(outcomes).Draw(j.t, "outcome"))
 	}
 }
 
-func (j *judge) answerCommit(ok bool) {
+func (j *judge) answerCommit(o outcome) {
 	c := j.commits[0]
-	ev := &Committed{Epoch: c.Epoch, Seq: c.Seq, OK: ok}
+	j.store(o)
+	ev := &Committed{Epoch: c.Epoch, Seq: c.Seq, OK: o.ok}
 	j.step(ev, func() []string {
-		j.commits, j.again = nil, !ok
-		if ok {
+		j.commits, j.again = nil, !o.ok
+		if o.ok {
 			j.acked = c.Next
 		}
 		return nil
 	})
 	j.stale = append(j.stale, ev)
-	j.count("a commit refused", !ok)
+	j.count("a commit refused", !o.ok)
 }
 
 func (j *judge) opTime() {
@@ -360,10 +367,12 @@ func (j *judge) drain(now bool) {
 func (j *judge) rebuild() {
 	h := j.m.Handoff()
 	j.checkHandoff(h)
+	if len(j.commits) > 0 {
+		j.store(rapid.SampledFrom(outcomes).Draw(j.t, "the commit on its way"))
+	}
+	j.late()
 	j.begin()
-	j.paused, j.stale = 0, nil
-	j.m = New(j.cfg, j.epoch, h)
-	j.settled(&Woke{})
+	j.take(h)
 	j.saw["a rebuild"]++
 	j.count("a rebuild with a set", len(h.Done) > 0)
 	j.count("a rebuild with attempts", len(h.Attempts) > 0)
@@ -439,7 +448,7 @@ func (j *judge) heal() {
 		if j.healOne() {
 			continue
 		}
-		if len(j.unfinished()) > 0 || j.line != j.tail || j.paused != 0 || j.acked != j.line || j.again {
+		if len(j.unfinished()) > 0 || j.line != j.tail || j.paused != 0 || j.acked != j.line || j.again || j.stored != j.line {
 			j.t.Fatalf("stuck at %d of %d, %v unfinished, paused for %s, %d acknowledged",
 				j.line, j.tail, at(j.unfinished()), set(j.paused), j.acked)
 		}
@@ -470,7 +479,7 @@ func (j *judge) healOne() bool {
 	case j.frozen():
 		j.drain(false)
 	case len(j.commits) > 0:
-		j.answerCommit(true)
+		j.answerCommit(outcomes[0])
 	case j.position < len(j.log) && j.paused == 0:
 		j.fetch(1)
 	case !j.wantWake().IsZero():

@@ -31,6 +31,7 @@ type model struct {
 	full, over bool
 	line       Offset
 	acked      Offset
+	stored     Offset // by the broker
 	again      bool
 	commits    []Commit // unanswered
 	asked      time.Time
