@@ -23,9 +23,23 @@ type Config struct {
 	// Topics are the topics to consume, each with its behavior. Required.
 	Topics []Topic
 
+	// GroupProtocol is how the group shares out its partitions. With [GroupConsumer]
+	// (KIP-848, Kafka 4.0 or newer) the brokers assign them, and a rebalance asks only those
+	// members for anything whose partitions move. The brokers decide the session timeout and
+	// the heartbeats too: Run reads the group's consumer.session.timeout.ms and ends with
+	// [ErrSessionTimeout] where DrainTimeout and CommitTimeout do not fit in, and with
+	// [ErrGroupProtocol] where the brokers do not have the protocol.
+	//
+	// All members of a group should have the same one; a group can be moved from one to the
+	// other by a rolling restart, if the brokers allow it (group.consumer.migration.policy).
+	// Defaults to [GroupClassic].
+	GroupProtocol GroupProtocol
+
 	// InstanceID makes this process a static member of the group: a restart within
 	// SessionTimeout moves no partition. It must be unique in the group; of two members
-	// with one id only one goes on.
+	// with one id only one goes on: in a classic group the one that came last, with
+	// GroupConsumer the one that was there first. There a process that was killed holds its
+	// id until its session ends, and its successor waits for that.
 	//
 	// Defaults to empty: a dynamic member.
 	InstanceID string
@@ -46,6 +60,10 @@ type Config struct {
 	// gives its partitions away; the member itself starts nothing after that time. The
 	// broker has limits of its own (group.min.session.timeout.ms, 6 seconds by default).
 	// At least 3 seconds, so that three heartbeats fit.
+	//
+	// With GroupConsumer it is the group's own setting on the brokers instead. This one
+	// counts where they do not tell (DescribeConfigs on the group), with a warning, and must
+	// not be above the real one then.
 	//
 	// Defaults to 45 seconds.
 	SessionTimeout time.Duration
@@ -132,6 +150,18 @@ type Config struct {
 	// Defaults to none.
 	KafkaOptions []kgo.Opt
 }
+
+// GroupProtocol is how a group shares out its partitions: [GroupClassic] or
+// [GroupConsumer]. The empty value is GroupClassic.
+type GroupProtocol string
+
+const (
+	// GroupClassic is the protocol of old: the members join, and one of them assigns. A
+	// rebalance is cooperative: what stays with a member runs on.
+	GroupClassic GroupProtocol = "classic"
+	// GroupConsumer is the protocol of KIP-848: the brokers assign.
+	GroupConsumer GroupProtocol = "consumer"
+)
 
 // Liveness says when /livez fails. It never does because a broker is away.
 type Liveness struct {

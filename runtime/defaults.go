@@ -15,6 +15,7 @@ const autoDeadLetter = "auto"
 
 // withDefaults is a copy of c in which each field is set. It shares no slice with c.
 func (c Config) withDefaults() Config {
+	setDefault(&c.GroupProtocol, GroupClassic)
 	setDefault(&c.CommitInterval, time.Second)
 	setDefault(&c.SessionTimeout, 45*time.Second)
 	setDefault(&c.CommitTimeout, min(5*time.Second, max(c.SessionTimeout/3, 1)))

@@ -148,9 +148,12 @@ func (cfg *Config) kafkaOptions() kafka.Options {
 	opts := kafka.Options{
 		Brokers: cfg.Brokers, Group: cfg.Group, InstanceID: cfg.InstanceID,
 		SessionTimeout: cfg.SessionTimeout, RebalanceTimeout: cfg.RebalanceTimeout,
-		CommitTimeout: cfg.CommitTimeout, LeaveOnShutdown: cfg.LeaveOnShutdown,
+		CommitTimeout: cfg.CommitTimeout, DrainTimeout: cfg.DrainTimeout, LeaveOnShutdown: cfg.LeaveOnShutdown,
 		MaxDecompressedBatch: cfg.MaxDecompressedBatch, ReadUncommitted: cfg.ReadUncommitted,
 		TLS: cfg.TLS, Extra: cfg.KafkaOptions,
+	}
+	if cfg.GroupProtocol == GroupConsumer {
+		opts.Protocol = kafka.Consumer
 	}
 	if cfg.SASL.Mechanism != "" {
 		opts.SASL = &kafka.SASL{

@@ -22,7 +22,7 @@ var (
 	// docs/errors.md#authentication.
 	ErrAuthentication = kafka.ErrAuthentication
 
-	// ErrFencedInstance means that another process joined the group with the same
+	// ErrFencedInstance means that another process is in the group with the same
 	// InstanceID. See docs/errors.md#fenced-instance.
 	ErrFencedInstance = kafka.ErrFencedInstance
 
@@ -33,6 +33,15 @@ var (
 	// ErrGroup means that the group refuses this member for a reason that trying again
 	// does not change. See docs/errors.md#group.
 	ErrGroup = kafka.ErrGroup
+
+	// ErrGroupProtocol means that the brokers do not have the protocol of
+	// [GroupConsumer]. See docs/errors.md#group-protocol.
+	ErrGroupProtocol = kafka.ErrGroupProtocol
+
+	// ErrSessionTimeout means that DrainTimeout and CommitTimeout do not fit into the
+	// session timeout that the brokers have for a group of [GroupConsumer]. See
+	// docs/errors.md#session-timeout.
+	ErrSessionTimeout = kafka.ErrSessionTimeout
 
 	// ErrTopicUnknown means that a topic does not exist. See docs/errors.md#topic-unknown.
 	ErrTopicUnknown = kafka.ErrTopicUnknown

@@ -84,6 +84,9 @@ func (c *Config) validateGroup(p *problems) {
 		}
 	}
 	p.name("group", c.Group)
+	if c.GroupProtocol != GroupClassic && c.GroupProtocol != GroupConsumer {
+		p.addf("group_protocol", "%s: must be %q or %q", quote(string(c.GroupProtocol)), GroupClassic, GroupConsumer)
+	}
 	if c.InstanceID != "" {
 		p.name("instance_id", c.InstanceID)
 	}

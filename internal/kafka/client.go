@@ -33,6 +33,7 @@ type Client struct {
 	stop context.CancelFunc
 
 	turned, answered atomic.Pointer[time.Time]
+	groupSession     atomic.Int64 // the session timeout that the brokers tell, ns; 0: they do not
 
 	// calling holds a token while a method of h runs, but for Fetched. It is taken before
 	// any lock. (A channel, not a mutex: it is held for long, and in a synctest bubble
@@ -79,7 +80,7 @@ func New(opts Options, h Handler) (*Client, error) {
 	return c, nil
 }
 
-// Run describes the topics, joins the group and polls, until Stop, Leave or the end of
+// Run describes the topics, asks what the protocol needs, joins the group and polls, until Stop, Leave or the end of
 // ctx, when it returns nil, or until the client cannot go on: then the error is told to
 // Handler.Failed and returned. It returns after everything it started has ended, which
 // a Handler method that still runs can hold up.
@@ -89,6 +90,9 @@ func (c *Client) Run(ctx context.Context) error {
 	defer c.calls.Wait()
 	defer context.AfterFunc(c.ctx, cancel)() //nolint:contextcheck // Stop's, not a caller's
 	if err := c.Describe(ctx); err != nil {
+		return c.failed(ctx, err)
+	}
+	if err := c.agree(ctx); err != nil {
 		return c.failed(ctx, err)
 	}
 	var previous string // the id of the member before

@@ -23,7 +23,8 @@ var _ Committer = (*Client)(nil)
 // the request never left. Fenced is set when the group does not know this member, or
 // knows it by another id than the one that the partitions were assigned to.
 // ILLEGAL_GENERATION during a join of this member is a plain refusal: the group has
-// moved on with it, and it has not heard yet.
+// moved on with it, and it has not heard yet. STALE_MEMBER_EPOCH says the same under
+// KIP-848.
 func (c *Client) Commit(ctx context.Context, offsets []Offset) []Result {
 	m := c.member()
 	if m == nil {
@@ -92,6 +93,9 @@ func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 		if errors.Is(results[i].Err, ErrFencedInstance) {
 			m.end(results[i].Err, true)
 		}
+		if errors.Is(results[i].Err, kerr.StaleMemberEpoch) {
+			m.cl.ForceRebalance() // a heartbeat at once, which brings the epoch; it does not block
+		}
 	}
 	return results
 }
@@ -136,11 +140,11 @@ func outcome(err error, again, moving bool) Result {
 	}
 	r := Result{Outcome: observe.Unknown, Err: typed(err)}
 	switch {
-	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID),
+	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.FencedMemberEpoch),
 		errors.Is(err, kerr.IllegalGeneration) && !moving:
 		r.Outcome, r.Fenced = observe.Refused, true
 	case errors.Is(err, kerr.IllegalGeneration),
-		errors.Is(err, kerr.RebalanceInProgress),
+		errors.Is(err, kerr.RebalanceInProgress), errors.Is(err, kerr.StaleMemberEpoch),
 		errors.Is(err, kerr.CoordinatorLoadInProgress),
 		errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.TopicAuthorizationFailed),
 		errors.Is(err, kerr.OffsetMetadataTooLarge), errors.Is(err, kerr.InvalidCommitOffsetSize),

@@ -15,7 +15,7 @@ import (
 // docs/errors.md#authentication.
 var ErrAuthentication = errors.New("kafka: authentication refused")
 
-// ErrFencedInstance means that another process joined the group with the same
+// ErrFencedInstance means that another process is in the group with the same
 // InstanceID. See docs/errors.md#fenced-instance.
 var ErrFencedInstance = errors.New("kafka: another member has taken this instance id")
 
@@ -27,6 +27,14 @@ var ErrGroupUnauthorized = errors.New("kafka: not authorized for the consumer gr
 // does not change, such as a session timeout outside of the brokers' limits or other
 // members with another protocol. See docs/errors.md#group.
 var ErrGroup = errors.New("kafka: refused by the consumer group")
+
+// ErrGroupProtocol means that the brokers do not have the consumer group protocol
+// (KIP-848). See docs/errors.md#group-protocol.
+var ErrGroupProtocol = errors.New("kafka: the brokers do not have the consumer group protocol")
+
+// ErrSessionTimeout means that the timeouts do not fit into the session timeout that
+// the brokers have for the group. See docs/errors.md#session-timeout.
+var ErrSessionTimeout = errors.New("kafka: the group's session is too short")
 
 // ErrTopicUnknown means that a topic does not exist. See docs/errors.md#topic-unknown.
 var ErrTopicUnknown = errors.New("kafka: unknown topic")
@@ -114,7 +122,7 @@ func fatal(err error) error {
 	case isAuthentication(err), errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.GroupAuthorizationFailed):
 		return typed(err)
 	case errors.Is(err, kerr.InconsistentGroupProtocol), errors.Is(err, kerr.InvalidSessionTimeout),
-		errors.Is(err, kerr.InvalidGroupID), errors.Is(err, kerr.UnsupportedVersion):
+		errors.Is(err, kerr.InvalidGroupID), errors.Is(err, kerr.UnsupportedVersion), errors.Is(err, kerr.UnsupportedAssignor):
 		return fmt.Errorf("%w: %w", ErrGroup, err)
 	}
 	return nil

@@ -21,11 +21,15 @@ type Options struct {
 	Group      string
 	Topics     []Topic
 	InstanceID string // empty: a dynamic member
+	Protocol   Protocol
 
+	// SessionTimeout is the group's own setting under the protocol Consumer; this one
+	// counts where the brokers do not tell it.
 	SessionTimeout   time.Duration
 	RebalanceTimeout time.Duration
 	CommitTimeout    time.Duration
-	LeaveOnShutdown  bool // a static member leaves too
+	DrainTimeout     time.Duration // held against the group's session timeout
+	LeaveOnShutdown  bool          // a static member leaves too
 
 	MaxDecompressedBatch int32 // bytes
 	ReadUncommitted      bool
@@ -154,7 +158,7 @@ type Result struct {
 
 	// Fenced says that the group does not know this member any more: every partition
 	// is lost and the client has to be rebuilt (UNKNOWN_MEMBER_ID,
-	// ILLEGAL_GENERATION, or another member id than the one that was assigned).
+	// ILLEGAL_GENERATION, FENCED_MEMBER_EPOCH, or another member id than the one that was assigned).
 	Fenced bool
 }
 

@@ -16,7 +16,7 @@ const (
 	keyJoinGroup      = 11
 	keyHeartbeat      = 12
 	keySyncGroup      = 14
-	keyGroupHeartbeat = 68 // KIP-848: kgo does not send it in a classic group
+	keyGroupHeartbeat = 68 // KIP-848: it joins, keeps and leaves; kgo does not send it in a classic group
 )
 
 // lease watches the requests of a membership and says until when the group session is
@@ -27,10 +27,12 @@ const (
 // until the sync that follows is answered. Only the first join after an answer counts,
 // since a member that is cut off goes on writing joins that nobody reads.
 type lease struct {
-	session, rebalance time.Duration
-	renew              func(sent time.Time, ttl time.Duration)
-	owner              any // whose wall clock it is
-	answered           func(time.Time)
+	rebalance time.Duration
+	session   func() time.Duration // of this moment: under KIP-848 it can change
+	classic   func()               // told of a classic join where there must be none; nil: they are fine
+	owner     any                  // whose wall clock it is
+	renew     func(sent time.Time, ttl time.Duration)
+	answered  func(time.Time)
 
 	commits atomic.Int64 // OffsetCommit requests written so far
 
@@ -46,6 +48,10 @@ func (l *lease) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, took ti
 		l.commits.Add(1) // also when it failed: part of it may have left
 	}
 	if key != keyJoinGroup || err != nil {
+		return
+	}
+	if l.classic != nil {
+		l.classic()
 		return
 	}
 	l.mu.Lock()
@@ -71,12 +77,12 @@ func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	case keyJoinGroup:
 		l.waits = false
 		// A join may have outlasted the session; then the pending rule goes on counting.
-		if until := sent.Add(l.session); until.After(now) {
-			l.renew(sent, l.session)
+		if until := sent.Add(l.session()); until.After(now) {
+			l.renew(sent, l.session())
 		}
 	case keyHeartbeat, keySyncGroup, keyGroupHeartbeat:
 		l.joining, l.waits = false, false
-		l.renew(sent, l.session)
+		l.renew(sent, l.session())
 	}
 }
 

@@ -87,7 +87,7 @@ func leaseScript(t *testing.T, f func(l *lease, wrote func(key int16), answered 
 		var sent time.Time
 		var ttl time.Duration
 		l := &lease{
-			session: 10 * time.Second, rebalance: 60 * time.Second,
+			session: func() time.Duration { return 10 * time.Second }, rebalance: 60 * time.Second,
 			renew:    func(s time.Time, d time.Duration) { sent, ttl = s, d },
 			answered: func(time.Time) {},
 		}

@@ -20,7 +20,7 @@ type member struct {
 	lease  *lease
 	ctx    context.Context //nolint:containedctx // the kgo client's own; ends with end
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // repairs and leavePrevious
+	wg     sync.WaitGroup // repairs, leavePrevious and watchSession
 	wake   chan struct{}  // to repairs; capacity 1: one wake-up is as good as many
 
 	relieved chan struct{} // to breathe; capacity 1, as wake
@@ -38,6 +38,8 @@ type member struct {
 	ids   map[string][16]byte
 	parts map[observe.TopicPartition]*partition
 	asks  []ask
+
+	refusedID time.Time // the poll goroutine's: since when the group holds the instance id
 
 	refusals int // authentications refused in a row
 	refusal  time.Time
@@ -96,8 +98,11 @@ func (c *Client) join(before string) (*member, error) {
 		ids: map[string][16]byte{}, parts: map[observe.TopicPartition]*partition{},
 	}
 	m.lease = &lease{
-		session: c.opts.SessionTimeout, rebalance: c.opts.RebalanceTimeout,
+		session: c.session, rebalance: c.opts.RebalanceTimeout,
 		owner: c.opts.Owner, renew: c.opts.Lease, answered: func(t time.Time) { c.answered.Store(&t) },
+	}
+	if c.opts.Protocol == Consumer {
+		m.lease.classic = func() { m.end(ErrGroupProtocol, true) }
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	opts, err := c.opts.connection(m.refused)
@@ -139,12 +144,15 @@ func (m *member) run(ctx context.Context) (error, bool) { //nolint:revive // the
 	if m.before != "" {
 		m.wg.Go(m.leavePrevious)
 	}
+	if m.c.opts.Protocol == Consumer {
+		m.wg.Go(m.watchSession)
+	}
 	for m.turn() { //nolint:contextcheck // the member's own ends its polls
 	}
 	m.c.mu.Lock()
 	m.c.cur = nil
 	m.c.mu.Unlock()
-	if m.c.opts.InstanceID == "" {
+	if m.c.opts.InstanceID == "" || m.c.opts.Protocol == Consumer {
 		m.left, _ = m.cl.GroupMetadata()
 	}
 	m.cancel()

@@ -13,7 +13,7 @@ import (
 
 // maxHeartbeat is how far heartbeats are apart at most; a third of the session timeout
 // when that is less. A member learns of a rebalance by its next heartbeat, and until it
-// has let go, what moves is idle.
+// has let go, what moves is idle. Under KIP-848 the brokers decide it.
 const maxHeartbeat = time.Second
 
 // fetchWait bounds how long a broker waits for records. A partition that is resumed is
@@ -66,7 +66,6 @@ func (o *Options) membership() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup(o.Group),
 		kgo.ConsumeTopics(topics...),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeStartOffset(kgo.NoResetOffset()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // nothing resets by itself (A6)
@@ -80,6 +79,12 @@ func (o *Options) membership() []kgo.Opt {
 		kgo.HeartbeatInterval(min(maxHeartbeat, o.SessionTimeout/3)),
 		kgo.RecordPartitioner(bySource{kgo.StickyKeyPartitioner(nil)}),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
+	}
+	if o.Protocol == Consumer {
+		// The brokers assign; of ours kgo takes the name alone, which becomes "uniform".
+		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
+	} else {
+		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
 	}
 	if o.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(o.InstanceID))

@@ -123,6 +123,10 @@ func (m *member) sessionFailed(err error) {
 		m.end(end, true)
 		return
 	}
+	if errors.Is(err, kerr.UnreleasedInstanceID) {
+		m.unreleased(err)
+		return
+	}
 	m.c.warn("the group session ended; joining again", err)
 }
 
