@@ -341,6 +341,6 @@ func (g *group) rebuild(p *part) {
 	f := supervision.Failure{
 		Err: fmt.Errorf("supervisor of %s: %w", p.a.tp, p.failure), Panicked: true, Stack: p.failure.stack,
 	}
-	g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f})
+	g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f, Supervisor: true})
 	g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}})
 }

@@ -135,6 +135,9 @@ func (b *busy) wantTold(r *rig) {
 		r.t.Errorf("escalated: %d events, want 1", len(escalated))
 		return
 	}
+	if !escalated[0].Supervisor {
+		r.t.Error("the supervisor's own failure passes for a behavior's")
+	}
 	f := escalated[0].Failure
 	if !f.Panicked || !strings.Contains(f.Err.Error(), "offset 1 was fetched below 10") {
 		r.t.Errorf("panicked %t: %v, want the broken invariant", f.Panicked, f.Err)

@@ -155,6 +155,8 @@ const (
 	ResultPanic   = "panic" // or Goexit
 	ResultRefused = "refused"
 	ResultUnknown = "unknown"
+
+	ResultSupervisor = "supervisor" // of an Escalated: the partition's supervisor itself failed
 )
 
 // Results of a RevokeEnded and of a Fault.

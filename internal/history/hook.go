@@ -82,7 +82,11 @@ func ofFailure(ev observe.Event) Event {
 	case observe.Halted:
 		return ofLane(Halted, ev.VP, ev.Epoch, failed(ev.Failure))
 	case observe.Escalated:
-		return ofPartition(Escalated, ev.TP, ev.Epoch, failed(ev.Failure))
+		out := failed(ev.Failure)
+		if ev.Supervisor {
+			out.Result = ResultSupervisor
+		}
+		return ofPartition(Escalated, ev.TP, ev.Epoch, out)
 	case observe.Quarantined:
 		return ofLane(Quarantined, ev.VP, ev.Epoch, Event{Offset: ev.Offset, Text: text(ev.Cause)})
 	case observe.Freed:

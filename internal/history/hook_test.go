@@ -112,7 +112,21 @@ func TestHookDetails(t *testing.T) {
 	hook.OnRecord(time.Time{}, observe.Fetched{First: 7, Last: 9})
 	hook.OnRecord(time.Time{}, observe.Delivered{Err: actors.Snooze(1)})
 	hook.OnEvent(time.Time{}, observe.Restarted{Failure: supervision.Failure{Err: errBad}})
+	hook.OnEvent(time.Time{}, observe.Escalated{Failure: supervision.Failure{Panicked: true}})
+	hook.OnEvent(time.Time{}, observe.Escalated{Failure: supervision.Failure{Panicked: true}, Supervisor: true})
+	hook.OnEvent(time.Time{}, observe.RevokeEnded{Drained: true})
+	hook.OnEvent(time.Time{}, observe.RevokeEnded{})
+	hook.OnRecord(time.Time{}, observe.Fetched{First: 7, Last: 9, Count: 2})
+	hook.OnEvent(time.Time{}, observe.Gap{Err: errBad})
 	got := h.Events()
+	for i, want := range []string{history.ResultPanic, history.ResultSupervisor, history.ResultDrained, history.ResultCut} {
+		if got[4+i].Result != want {
+			t.Errorf("%s: result %q, want %q", got[4+i].Kind, got[4+i].Result, want)
+		}
+	}
+	if got[8].Count != 2 || got[9].Text != "bad" {
+		t.Errorf("%+v %+v", got[8], got[9])
+	}
 	if got[0].Offset != 7 || got[0].Result != history.ResultRefused || got[0].Text != "bad" {
 		t.Errorf("commit: %+v", got[0])
 	}

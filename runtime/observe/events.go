@@ -139,6 +139,11 @@ type (
 		TP      TopicPartition
 		Epoch   Epoch
 		Failure supervision.Failure
+
+		// Supervisor says that the partition's own supervisor failed. What it held in
+		// memory is not trusted: the partition begins again at the line that the broker
+		// acknowledged, and what was finished above it is delivered once more.
+		Supervisor bool
 	}
 
 	// Quarantined is sent when a call goes on past its Timeout or its assignment.
