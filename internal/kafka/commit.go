@@ -76,6 +76,9 @@ func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 	}
 	id2, generation2 := m.cl.GroupMetadata()
 	moving = moving || m.lease.rebalancing() || generation2 != generation
+	if !moving && hasIllegalGeneration(resp) {
+		moving = m.joins(ctx, generation)
+	}
 	codes := map[observe.TopicPartition]int16{}
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
@@ -98,6 +101,31 @@ func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 		}
 	}
 	return results
+}
+
+func hasIllegalGeneration(resp *kmsg.OffsetCommitResponse) bool {
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode == kerr.IllegalGeneration.Code {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// joins looks once more, a moment later, whether this member joins a newer generation. The
+// join that moved the group on may have reached the broker, and a commit behind it been
+// refused, before kgo's goroutine that wrote it says that it has.
+func (m *member) joins(ctx context.Context, generation int32) bool {
+	timer := time.NewTimer(pendingGrace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	_, now := m.cl.GroupMetadata()
+	return m.lease.rebalancing() || now != generation
 }
 
 // errPending means that a request may yet leave.
@@ -128,7 +156,8 @@ func (m *member) request(ctx context.Context, req *kmsg.OffsetCommitRequest) (*k
 	}
 }
 
-// pendingGrace is how long kgo may take to notice that a context has ended.
+// pendingGrace is how long kgo may take to notice that a context has ended, or to say that
+// it wrote a request.
 const pendingGrace = 50 * time.Millisecond
 
 // outcome reads the answer for one partition. again tells that kgo sent the request more

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/runtime/observe"
@@ -195,6 +196,30 @@ func TestIllegalGenerationWithinARebalance(t *testing.T) {
 	if got.Outcome != observe.Refused || !got.Fenced {
 		t.Errorf("outside: %v fenced %v", got.Outcome, got.Fenced)
 	}
+}
+
+// The broker takes a join, and the group's generation moves on with it, before kgo says
+// that it wrote one: a commit that is refused in between expels nobody.
+func TestIllegalGenerationBeforeTheJoinIsKnown(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		r.produce(0, "a", "b")
+		n := r.start()
+		n.fetches(0, "0:0=a", "0:1=b")
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.IllegalGeneration})
+		late := time.AfterFunc(pendingGrace/2, func() {
+			n.member().lease.OnBrokerWrite(kgo.BrokerMetadata{}, keyJoinGroup, 0, 0, 0, nil)
+		})
+		defer late.Stop()
+		got := n.commit(0, 1)
+		if got.Outcome != observe.Refused || got.Fenced || !errors.Is(got.Err, kerr.IllegalGeneration) {
+			r.t.Errorf("got %v fenced %v: %v, want a plain refusal of the generation", got.Outcome, got.Fenced, got.Err)
+		}
+		n.stores(0, 2)
+		if lost := n.all("lost"); len(lost) > 0 {
+			r.t.Errorf("lost %v", lost)
+		}
+	})
 }
 
 func TestFencedInstanceByCommit(t *testing.T) {
