@@ -10,6 +10,9 @@ FLAKE_PKGS  ?= ./internal/engine/... ./internal/kafka/...
 FLAKE_RUN   ?= (?i)rebalance|revoke|kill|freez|stop|shutdown|member
 FLAKE_COUNT ?= 200
 
+# What `make sim` plays.
+SEEDS ?= 1-50
+
 # Tools are built once per version of tools/go.sum and of Go.
 TOOLS := $(CURDIR)/.bin/$(shell $(GO) env GOVERSION)-$(shell cat tools/go.mod tools/go.sum | cksum | cut -d' ' -f1)
 golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -64,6 +67,18 @@ bench: ## throughput and lateness against a bare poll loop, on Apache Kafka
 .PHONY: mutants
 mutants: ## break the core in known ways; the named tests must notice
 	$(GO) run ./internal/core/mutants
+
+.PHONY: wrong
+wrong: ## play runtimes that decide one thing wrongly; the named checks must object
+	$(GO) run ./internal/wrong
+
+# What takes longer than CI may.
+.PHONY: deep
+deep: wrong ## the checks on the checks, and long runs
+
+.PHONY: sim
+sim: ## play seeds in the simulator: make sim SEEDS=1-200
+	$(GOTEST) -tags $(TAGS) -count=1 -timeout=0 -v -run '^TestSeeds$$' ./internal/sim -args -seeds $(SEEDS)
 
 .PHONY: flake
 flake: ## rebalance, shutdown and engine tests again and again, with the race detector

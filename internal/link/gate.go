@@ -1,9 +1,6 @@
 package link
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // Gate lets pass, or holds up until it is opened. The zero value is open.
 type Gate struct {
@@ -21,8 +18,8 @@ func (g *Gate) Hold() func() {
 	return sync.OnceFunc(func() { close(closed) })
 }
 
-// Wait waits until the gate is open, ctx has ended or stop is closed.
-func (g *Gate) Wait(ctx context.Context, stop <-chan struct{}) {
+// Wait waits until the gate is open, or either channel is closed.
+func (g *Gate) Wait(stop, end <-chan struct{}) {
 	for waited := (chan struct{})(nil); ; {
 		g.mu.Lock()
 		closed := g.closed
@@ -34,7 +31,7 @@ func (g *Gate) Wait(ctx context.Context, stop <-chan struct{}) {
 		select {
 		case <-closed:
 		case <-stop:
-		case <-ctx.Done():
+		case <-end:
 		}
 	}
 }

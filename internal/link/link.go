@@ -47,10 +47,11 @@ func New(dial DialFunc, tap func() (toBroker, toClient io.Writer)) *Link {
 	return &Link{dial: dial, tap: tap, cut: make(chan struct{}), conns: map[*conn]bool{}}
 }
 
-// passes waits while the link is held up, and reports whether it is not cut.
-func (l *Link) passes(ctx context.Context) bool {
-	l.gate.Wait(ctx, l.cut)
-	return !l.Killed() && ctx.Err() == nil
+// passes waits while the link is held up, until end is closed, and reports whether it is
+// not cut.
+func (l *Link) passes(end <-chan struct{}) bool {
+	l.gate.Wait(l.cut, end)
+	return !l.Killed()
 }
 
 // dialFor is the timeout of kgo's own dialer.
@@ -60,7 +61,7 @@ const dialFor = 10 * time.Second
 func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialFor)
 	defer cancel()
-	if !l.passes(ctx) {
+	if !l.passes(ctx.Done()) || ctx.Err() != nil {
 		return nil, cmp.Or(ctx.Err(), errKilled)
 	}
 	broker, err := l.dial(ctx, network, address)
@@ -76,8 +77,8 @@ func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, err
 	if l.tap != nil {
 		toBroker, toClient = l.tap()
 	}
-	l.wg.Go(func() { l.pump(c, true, toBroker) })  //nolint:contextcheck // a connection outlives its dialing
-	l.wg.Go(func() { l.pump(c, false, toClient) }) //nolint:contextcheck // a connection outlives its dialing
+	l.wg.Go(func() { l.pump(c, true, toBroker) })
+	l.wg.Go(func() { l.pump(c, false, toClient) })
 	return client, nil
 }
 
@@ -113,7 +114,7 @@ func (l *Link) carry(c *conn, out bool, tap, to io.Writer, b []byte) bool {
 	if !out {
 		_, _ = tap.Write(b) // a tap returns no error
 	}
-	if !l.passes(context.Background()) {
+	if !l.passes(nil) {
 		return false
 	}
 	whole := len(b)
@@ -121,7 +122,7 @@ func (l *Link) carry(c *conn, out bool, tap, to io.Writer, b []byte) bool {
 	if lost {
 		return true
 	}
-	if !l.passes(context.Background()) { // a delay may have outlasted it
+	if !l.passes(nil) { // a delay may have outlasted it
 		return false
 	}
 	if out {

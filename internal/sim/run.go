@@ -1,0 +1,281 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/runtime"
+)
+
+const group = "sim"
+
+// Play plays a plan in a bubble of its own.
+func Play(t *testing.T, p *Plan) *Result {
+	t.Helper()
+	begun := time.Now()
+	var r *Result
+	synctest.Test(t, func(*testing.T) { r = run(p) })
+	r.Real = time.Since(begun)
+	return r
+}
+
+// world is a run under way.
+type world struct {
+	plan     *Plan
+	kafka    *kfake.Cluster
+	network  kfake.VirtualNetwork
+	ids      map[[16]byte]string // topics
+	history  *history.History
+	producer *history.Producer
+	observer *history.Observer
+
+	nodes      []*node
+	current    map[string]*node // by member
+	deliveries deliveries
+	background sync.WaitGroup
+	calls      sync.WaitGroup // of behaviors: some outlive their runtime
+
+	mu     sync.Mutex
+	result Result // guarded by mu until the end
+}
+
+// broken says that the simulator itself does not work, or that the plan is none.
+func (w *world) broken(format string, args ...any) { w.violated("SIM", format, args...) }
+
+func (w *world) violated(name, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.result.Violations = append(w.result.Violations, name+": "+fmt.Sprintf(format, args...))
+}
+
+func (w *world) noted(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.result.Notes = append(w.result.Notes, fmt.Sprintf(format, args...))
+}
+
+func run(p *Plan) *Result {
+	h := history.New()
+	w := &world{
+		result: Result{Plan: p},
+		plan:   p, ids: map[[16]byte]string{}, history: h, producer: history.NewProducer(h), observer: history.NewObserver(h),
+		current: map[string]*node{}, deliveries: deliveries{counts: map[string]int{}},
+	}
+	begun := time.Now()
+	if err := w.build(); err != nil {
+		w.broken("%v", err)
+		return &w.result
+	}
+	w.play()
+	w.stop()
+	w.finalRead()
+	w.kafka.Close()
+	w.judge()
+	w.result.Virtual = time.Since(begun)
+	return &w.result
+}
+
+// build starts the brokers with their topics.
+func (w *world) build() error {
+	var err error
+	w.kafka, err = kfake.NewCluster(kfake.ListenFn(w.network.Listen), kfake.Ports(firstPort, firstPort+1, firstPort+2),
+		kfake.GroupMinSessionTimeout(time.Second))
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	for i := range w.plan.Topics {
+		t := &w.plan.Topics[i]
+		configs := map[string]string{}
+		if t.Compact {
+			configs["cleanup.policy"] = "compact"
+		}
+		if err := w.kafka.CreateTopic(t.Name, t.Partitions, configs); err != nil {
+			return fmt.Errorf("topic %s: %w", t.Name, err)
+		}
+		w.ids[w.kafka.TopicInfo(t.Name).TopicID] = t.Name
+		if t.DeadLetters {
+			if err := w.kafka.CreateTopic(deadLetters(t.Name), 1, nil); err != nil {
+				return fmt.Errorf("topic %s: %w", deadLetters(t.Name), err)
+			}
+		}
+	}
+	return nil
+}
+
+// client is a Kafka client that no fault of the network concerns.
+func (w *world) client(opts ...kgo.Opt) *kgo.Client {
+	opts = append([]kgo.Opt{kgo.SeedBrokers(w.kafka.ListenAddrs()...), kgo.Dialer(w.network.DialContext)}, opts...)
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		w.broken("client: %v", err)
+		return nil
+	}
+	return cl
+}
+
+// play is the run itself, until everything is finished or had its time.
+func (w *world) play() {
+	over := make(chan struct{})
+	var watching, producing sync.WaitGroup
+	watching.Go(func() { w.watch(over) })
+	for i := range w.plan.Producers {
+		producing.Go(func() { w.produce(i) })
+	}
+	n := newNemesis(w)
+	n.play()
+	if w.plan.Mode == Safety {
+		n.heal()
+		w.fill()
+	}
+	producing.Wait()
+	w.settle()
+	n.heal()
+	close(over)
+	watching.Wait()
+	for _, f := range n.faults {
+		w.result.Hits = append(w.result.Hits, f.Hits())
+	}
+	if len(n.faults) > 0 && w.result.hit() == 0 {
+		w.violated("VACUOUS", "none of %d faults had an effect", len(n.faults))
+	}
+}
+
+// fill starts the members that are not there any more.
+func (w *world) fill() {
+	for _, m := range w.plan.Members {
+		if n := w.current[m.Name]; n == nil || !n.running() || n.asked {
+			w.start(m)
+		}
+	}
+}
+
+// watch is the independent reader of committed offsets.
+func (w *world) watch(over <-chan struct{}) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	seen := map[string]map[int32]int64{}
+	for {
+		select {
+		case <-over:
+			w.observe(seen)
+			return
+		case <-ticker.C:
+			w.observe(seen)
+		}
+	}
+}
+
+// observe writes down what has changed.
+func (w *world) observe(seen map[string]map[int32]int64) {
+	info := w.kafka.GroupInfo(group)
+	if info == nil {
+		return
+	}
+	for topic, partitions := range info.Commits {
+		if seen[topic] == nil {
+			seen[topic] = map[int32]int64{}
+		}
+		for p, c := range partitions {
+			if before, ok := seen[topic][p]; !ok || before != c.Offset {
+				seen[topic][p] = c.Offset
+				w.observer.Committed(tp(topic, p), c.Offset)
+			}
+		}
+	}
+}
+
+// settle waits until everything is committed: L1.
+func (w *world) settle() {
+	until := time.Now().Add(time.Duration(w.plan.Settle))
+	for {
+		behind := w.behind()
+		if len(behind) == 0 {
+			return
+		}
+		if time.Now().After(until) {
+			w.violated("L1", "not drained within %s: %s", w.plan.Settle, strings.Join(behind, ", "))
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// behind are the partitions whose committed offset is not the end.
+func (w *world) behind() []string {
+	var behind []string
+	info := w.kafka.GroupInfo(group)
+	for i := range w.plan.Topics {
+		t := &w.plan.Topics[i]
+		for _, p := range w.kafka.PartitionInfos(t.Name) {
+			committed := int64(0)
+			if info != nil {
+				committed = info.Commits[t.Name][p.Partition].Offset
+			}
+			if committed < p.HighWatermark {
+				behind = append(behind, fmt.Sprintf("%s/%d at %d of %d", t.Name, p.Partition, committed, p.HighWatermark))
+			}
+		}
+	}
+	return behind
+}
+
+// leave shuts a node down, without waiting for it.
+func (w *world) leave(n *node) {
+	if n.asked {
+		return
+	}
+	n.asked = true
+	w.background.Go(func() { w.shut(n) })
+}
+
+// shut ends a node, and judges how: L4.
+func (w *world) shut(n *node) {
+	begun := time.Now()
+	_ = n.rt.Shutdown(context.Background()) // which has no error
+	<-n.ended
+	if took := time.Since(begun); took > time.Duration(w.plan.Group.Shutdown)+time.Second && !n.dead.Load() {
+		w.violated("L4", "%s took %v to stop, of %s", n.name, took, w.plan.Group.Shutdown)
+	}
+}
+
+// stop ends all that still runs.
+func (w *world) stop() {
+	for _, n := range w.nodes {
+		if n.running() {
+			w.leave(n)
+		}
+	}
+	w.background.Wait()
+	for _, n := range w.nodes {
+		<-n.ended
+		n.link.Wait()
+		if n.err != nil && !n.dead.Load() && !errors.Is(n.err, runtime.ErrNotDrained) {
+			w.violated("RUN", "%s: Run returned %v", n.name, n.err)
+		}
+	}
+	w.calls.Wait()
+	synctest.Wait()
+}
+
+// judge gives the verdict, from the history alone but for what the clock says.
+func (w *world) judge() {
+	r := &w.result
+	r.Events = w.history.Events()
+	r.Report = check.Judge(r.Events)
+	for _, v := range r.Report.Verdicts {
+		for _, x := range v.Violations {
+			r.Violations = append(r.Violations, v.Check+": "+x.String())
+		}
+	}
+}
