@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/runtime"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -28,7 +29,9 @@ type bed struct {
 	t     *testing.T
 	group string
 	dir   string
-	adm   *kadm.Client
+
+	protocol runtime.GroupProtocol // of the members that start
+	adm      *kadm.Client
 
 	history  *history.History // what the producers and the observers saw
 	produced *history.Producer
@@ -120,6 +123,9 @@ func (b *bed) remove() {
 
 // expel takes members out that were killed.
 func (b *bed) expel(ctx context.Context) error {
+	if b.protocol == runtime.GroupConsumer {
+		return b.expelConsumers(ctx)
+	}
 	groups, err := b.adm.DescribeGroups(ctx, b.group)
 	if err != nil {
 		return err
@@ -238,16 +244,26 @@ func (b *bed) waitDrained(topics ...string) {
 	})
 }
 
-// groupState is the group's state and its members by client id.
-func (b *bed) groupState() (string, map[string]kadm.DescribedGroupMember) {
+// groupState is the group's state and its members, by client id.
+func (b *bed) groupState() (string, map[string]bool) {
 	b.t.Helper()
+	members := map[string]bool{}
+	if b.protocol == runtime.GroupConsumer {
+		g, err := b.consumerGroup(b.t.Context())
+		if err != nil {
+			return err.Error(), nil
+		}
+		for i := range g.Members {
+			members[g.Members[i].ClientID] = true
+		}
+		return g.State, members
+	}
 	groups, err := b.adm.DescribeGroups(b.t.Context(), b.group)
 	if err != nil {
 		return err.Error(), nil
 	}
-	members := map[string]kadm.DescribedGroupMember{}
-	for _, m := range groups[b.group].Members {
-		members[m.ClientID] = m
+	for i := range groups[b.group].Members {
+		members[groups[b.group].Members[i].ClientID] = true
 	}
 	return groups[b.group].State, members
 }

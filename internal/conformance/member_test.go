@@ -79,6 +79,8 @@ func (b *bed) start(s spec) *member {
 	b.t.Helper()
 	b.members++
 	s.Broker, s.Group = or(s.Broker, broker()), or(s.Group, b.group)
+	s.Protocol = or(s.Protocol, b.protocol)
+	b.describes(&s)
 	s.Journal = filepath.Join(b.dir, fmt.Sprintf("%d-%s.journal", b.members, s.Name))
 	file := filepath.Join(b.dir, fmt.Sprintf("%d-%s.spec", b.members, s.Name))
 	if err := s.save(file); err != nil {

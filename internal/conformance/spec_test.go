@@ -25,9 +25,11 @@ type spec struct {
 	Group   string
 	Journal string // the file it writes
 
+	Protocol        runtime.GroupProtocol
 	InstanceID      string
 	LeaveOnShutdown bool
-	Session         time.Duration // 6 s
+	Session         time.Duration // 6 s; in a group of KIP-848 the group's
+	Own             time.Duration // SessionTimeout, where it is to differ from that
 	Drain           time.Duration // 3 s
 	CommitInterval  time.Duration // 200 ms
 	Shutdown        time.Duration // 10 s
@@ -54,6 +56,7 @@ const (
 	exitFailed     = 1
 	exitNotDrained = 3
 	exitFenced     = 4
+	exitSession    = 5
 )
 
 func (s *spec) save(file string) error {
@@ -78,9 +81,10 @@ func (s *spec) config(h *history.History, incarnation string) runtime.Config {
 	cfg := runtime.Config{
 		Brokers:         []string{s.Broker},
 		Group:           s.Group,
+		GroupProtocol:   s.Protocol,
 		InstanceID:      s.InstanceID,
 		LeaveOnShutdown: s.LeaveOnShutdown,
-		SessionTimeout:  or(s.Session, 6*time.Second),
+		SessionTimeout:  or(s.Own, or(s.Session, sessionOf)),
 		DrainTimeout:    or(s.Drain, 3*time.Second),
 		CommitInterval:  or(s.CommitInterval, 200*time.Millisecond),
 		ShutdownTimeout: or(s.Shutdown, 10*time.Second),
@@ -152,6 +156,8 @@ func exitOf(err error) int {
 		return exitNotDrained
 	case errors.Is(err, runtime.ErrFencedInstance):
 		return exitFenced
+	case errors.Is(err, runtime.ErrSessionTimeout):
+		return exitSession
 	}
 	return exitFailed
 }

@@ -19,30 +19,32 @@ func TestCleanStop(t *testing.T) {
 	for _, lanes := range []int{1, 3} {
 		t.Run(fmt.Sprintf("%d lanes", lanes), func(t *testing.T) {
 			t.Parallel()
-			b := newBed(t)
-			topic := b.topic("orders", 2)
-			load := b.load(topic, 2, 2*time.Millisecond)
-			// It commits nothing by itself before it is stopped.
-			s := spec{Name: "a", CommitInterval: time.Minute, Topics: []topicSpec{{Name: topic, Lanes: lanes, Script: script{Sleep: time.Millisecond}}}}
-			first := b.start(s)
-			first.waitFinished(300)
-			first.stops(exitClean)
-			if state, members := b.groupState(); state != "Empty" {
-				t.Errorf("after the member left the group is %s with %d members, want Empty", state, len(members))
-			}
-			if err := differ(b.committedByJava(b.group), first.lines()); err != nil {
-				t.Error(err)
-			}
-			s.Name = "b"
-			second := b.start(s)
-			second.waitFinished(100)
-			load.stop()
-			eventually(t, "the second member finishes the rest", func() bool { return maps.Equal(second.lines(), b.ends(topic)) })
-			second.stops(exitClean)
-			b.wantAllCommitted(topic)
-			events := b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S4, check.S5, check.S6)
-			b.wantNoRepeats(events)
-			b.wantRepeatsAboveLines(events)
+			inBoth(t, func(b *bed) {
+				t := b.t
+				topic := b.topic("orders", 2)
+				load := b.load(topic, 2, 2*time.Millisecond)
+				// It commits nothing by itself before it is stopped.
+				s := spec{Name: "a", CommitInterval: time.Minute, Topics: []topicSpec{{Name: topic, Lanes: lanes, Script: script{Sleep: time.Millisecond}}}}
+				first := b.start(s)
+				first.waitFinished(300)
+				first.stops(exitClean)
+				if state, members := b.groupState(); state != "Empty" {
+					t.Errorf("after the member left the group is %s with %d members, want Empty", state, len(members))
+				}
+				if err := differ(b.committedByJava(b.group), first.lines()); err != nil {
+					t.Error(err)
+				}
+				s.Name = "b"
+				second := b.start(s)
+				second.waitFinished(100)
+				load.stop()
+				eventually(t, "the second member finishes the rest", func() bool { return maps.Equal(second.lines(), b.ends(topic)) })
+				second.stops(exitClean)
+				b.wantAllCommitted(topic)
+				events := b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S4, check.S5, check.S6)
+				b.wantNoRepeats(events)
+				b.wantRepeatsAboveLines(events)
+			})
 		})
 	}
 }
@@ -51,21 +53,22 @@ func TestCleanStop(t *testing.T) {
 // delivered again.
 func TestStopWithACallThatHangs(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	topic := b.topic("orders", 1)
-	b.produce(topic, 1, 30, keyPerLane(3)...)
-	hangs := spec{Name: "a", Shutdown: 6 * time.Second, Topics: []topicSpec{{
-		Name: topic, Lanes: 3, Script: script{DeafAt: []int64{12}, Release: b.file("never")},
-	}}}
-	first := b.start(hangs)
-	first.waitFinished(24)
-	b.waitLine(topic, 0, 12)
-	first.stops(exitNotDrained)
-	b.wantCommitted(topic, 12)
-	second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
-	b.waitLine(topic, 0, 30)
-	second.stops(exitClean)
-	b.wantRepeatsAboveLines(b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+	inBoth(t, func(b *bed) {
+		topic := b.topic("orders", 1)
+		b.produce(topic, 1, 30, keyPerLane(3)...)
+		hangs := spec{Name: "a", Shutdown: 6 * time.Second, Topics: []topicSpec{{
+			Name: topic, Lanes: 3, Script: script{DeafAt: []int64{12}, Release: b.file("never")},
+		}}}
+		first := b.start(hangs)
+		first.waitFinished(24)
+		b.waitLine(topic, 0, 12)
+		first.stops(exitNotDrained)
+		b.wantCommitted(topic, 12)
+		second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+		b.waitLine(topic, 0, 30)
+		second.stops(exitClean)
+		b.wantRepeatsAboveLines(b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+	})
 }
 
 // A broker that is away does not hold up a stop beyond its budget, whether it refuses
@@ -102,23 +105,25 @@ func TestStopWhileTheBrokerIsAway(t *testing.T) {
 // no record is repeated.
 func TestBrokerAwayForLessThanTheSession(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	topic := b.topic("orders", 2)
-	load := b.load(topic, 2, 5*time.Millisecond)
-	p := newProxy(t)
-	m := b.start(spec{Name: "a", Via: p.address(), Session: 30 * time.Second, Topics: []topicSpec{{Name: topic, Lanes: 3}}})
-	m.waitFinished(100)
-	p.hush(true)
-	sent := load.sent()
-	eventually(t, "the producer goes on for a while", func() bool { return load.sent() > sent+400 })
-	p.hush(false)
-	load.stop()
-	b.waitDrained(topic)
-	m.stops(exitClean)
-	b.wantAllCommitted(topic)
-	events := b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S4, check.S5, check.S6)
-	b.wantNoRepeats(events)
-	if n := m.count(history.Lost) + m.count(history.RevokeBegan); n != 0 {
-		t.Errorf("the member lost its partitions %d times", n)
-	}
+	inBoth(t, func(b *bed) {
+		t := b.t
+		topic := b.topic("orders", 2)
+		load := b.load(topic, 2, 5*time.Millisecond)
+		p := newProxy(t)
+		m := b.start(spec{Name: "a", Via: p.address(), Session: 30 * time.Second, Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+		m.waitFinished(100)
+		p.hush(true)
+		sent := load.sent()
+		eventually(t, "the producer goes on for a while", func() bool { return load.sent() > sent+400 })
+		p.hush(false)
+		load.stop()
+		b.waitDrained(topic)
+		m.stops(exitClean)
+		b.wantAllCommitted(topic)
+		events := b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S4, check.S5, check.S6)
+		b.wantNoRepeats(events)
+		if n := m.count(history.Lost) + m.count(history.RevokeBegan); n != 0 {
+			t.Errorf("the member lost its partitions %d times", n)
+		}
+	})
 }
