@@ -3,6 +3,7 @@
 package scenarios
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/history"
@@ -38,9 +41,11 @@ type world struct {
 	observer *history.Observer
 	topics   []string // inputs, for the final read
 	dead     []string // dead letter topics, for the final read
-	nodes    []*node
+	mu       sync.Mutex
+	nodes    []*node // guarded by mu where the poller reads them
 	polling  sync.WaitGroup
 	over     chan struct{}
+	closed   sync.Once
 	produced int
 	counters *counters
 }
@@ -65,7 +70,20 @@ func newWorld(t *testing.T, topics ...string) *world {
 		counters: newCounters(),
 	}
 	w.polling.Go(w.poll)
+	t.Cleanup(w.close) // also of a test that gave up
 	return w
+}
+
+// close ends the reader of committed offsets.
+func (w *world) close() {
+	w.closed.Do(func() {
+		select {
+		case <-w.over:
+		default:
+			close(w.over)
+		}
+	})
+	w.polling.Wait()
 }
 
 // produce appends values with a key to a partition.
@@ -82,6 +100,9 @@ func (w *world) produceRecords(recs ...*actors.Record) {
 	w.t.Helper()
 	sent := make([]*history.Attempted, len(recs))
 	for i, r := range recs {
+		if bytes.Contains(r.Value, []byte(canary)) {
+			w.observer.Canary(canary)
+		}
 		w.produced++
 		w.consumes(r.Topic)
 		sent[i] = w.producer.Sent(r.Topic, fmt.Sprint("r", w.produced), r.Key)
@@ -90,6 +111,18 @@ func (w *world) produceRecords(recs ...*actors.Record) {
 	for i, r := range recs {
 		sent[i].Acked(r.Partition, r.Offset)
 	}
+}
+
+// produceBy appends a record with a client of the test's own.
+func (w *world) produceBy(client *kgo.Client, rec *kgo.Record) {
+	w.t.Helper()
+	w.produced++
+	w.consumes(rec.Topic)
+	sent := w.producer.Sent(rec.Topic, fmt.Sprint("r", w.produced), rec.Key)
+	if err := client.ProduceSync(context.Background(), rec).FirstErr(); err != nil {
+		w.t.Fatalf("produce to %s/%d: %v", rec.Topic, rec.Partition, err)
+	}
+	sent.Acked(rec.Partition, rec.Offset)
 }
 
 func (w *world) consumes(topic string) {
@@ -113,6 +146,7 @@ func (w *world) drained(limit time.Duration, ends map[string][]int64) {
 	for {
 		w.c.Settle()
 		if w.isDrained(ends) {
+			w.observer.Settled()
 			return
 		}
 		if time.Since(begun) > limit {

@@ -3,7 +3,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -20,6 +19,19 @@ func (w *world) poll() {
 			return
 		case <-time.After(time.Second):
 			w.observeCommitted()
+			w.sample()
+		}
+	}
+}
+
+// sample reads the Stats of all nodes.
+func (w *world) sample() {
+	w.mu.Lock()
+	nodes := slices.Clone(w.nodes)
+	w.mu.Unlock()
+	for _, n := range nodes {
+		if !n.dead.Load() {
+			n.sample()
 		}
 	}
 }
@@ -48,18 +60,21 @@ func (w *world) judge(checks ...string) {
 		}
 	}
 	w.observeCommitted()
-	close(w.over)
-	w.polling.Wait()
+	w.close()
 	for _, topic := range w.topics {
 		for _, r := range w.c.Records(topic) {
-			w.observer.Record(tp(r.Topic, r.Partition), r.Offset, r.Key)
+			w.observer.Read(r)
 		}
+		w.observer.TopicRead(topic)
 		for _, info := range w.c.Broker().PartitionInfos(topic) {
 			w.observer.Log(tp(topic, info.Partition), info.LogStartOffset, info.HighWatermark)
 		}
 	}
 	for _, topic := range w.dead {
-		w.readDeadLetters(topic)
+		for _, r := range w.c.Records(topic) {
+			w.observer.Copy(r)
+		}
+		w.observer.TopicRead(topic)
 	}
 	w.enteredOnce()
 	report := check.Judge(w.h.Events(), checks...)
@@ -73,25 +88,6 @@ func (w *world) judge(checks ...string) {
 func (w *world) countTaken(n *node) {
 	w.counters.hitN("revoked", int64(count[observe.RevokeEnded](n)))
 	w.counters.hitN("lost", int64(count[observe.Lost](n)))
-}
-
-func (w *world) readDeadLetters(topic string) {
-	w.t.Helper()
-	for _, r := range w.c.Records(topic) {
-		var at observe.TopicPartition
-		var offset int64
-		for _, h := range r.Headers {
-			switch h.Key {
-			case "__dlq.errors.topic":
-				at.Topic = string(h.Value)
-			case "__dlq.errors.partition":
-				_, _ = fmt.Sscan(string(h.Value), &at.Partition)
-			case "__dlq.errors.offset":
-				_, _ = fmt.Sscan(string(h.Value), &offset)
-			}
-		}
-		w.observer.DeadLetter(topic, at, offset, r.Timestamp)
-	}
 }
 
 // enteredOnce: within an assignment no offset enters a machine twice, but for those that

@@ -3,11 +3,16 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest"
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/history"
@@ -20,6 +25,7 @@ type node struct {
 	w      *world
 	name   string
 	rt     *runtime.Runtime
+	cfg    runtime.Config
 	dead   atomic.Bool // says nothing any more
 	killed bool
 	ended  bool // by the test
@@ -68,6 +74,14 @@ func (w *world) start(name string, topics ...runtime.Topic) *node {
 
 func (w *world) startWith(name string, change func(*runtime.Config), topics ...runtime.Topic) *node {
 	w.t.Helper()
+	n := w.prepare(name, change, topics...)
+	w.run(n)
+	return n
+}
+
+// prepare makes a member that does not run yet.
+func (w *world) prepare(name string, change func(*runtime.Config), topics ...runtime.Topic) *node {
+	w.t.Helper()
 	n := &node{w: w, name: history.NewIncarnation(name)}
 	cfg := runtime.Config{
 		Group: group, Topics: slices.Clone(topics),
@@ -88,14 +102,49 @@ func (w *world) startWith(name string, change func(*runtime.Config), topics ...r
 	if change != nil {
 		change(&cfg)
 	}
+	if cfg.Logger == nil {
+		cfg.Logger = w.logger(n)
+	}
+	n.cfg = cfg
+	return n
+}
+
+func (w *world) run(n *node) {
+	w.t.Helper()
 	joins := slices.ContainsFunc(w.nodes, (*node).alive)
-	n.rt = w.c.Start(cfg)
+	n.rt = w.c.Start(n.cfg)
 	if joins && len(n.rt.Stats().Partitions) > 0 {
 		w.hit("join")
 	}
+	w.mu.Lock()
 	w.nodes = append(w.nodes, n)
+	w.mu.Unlock()
 	w.c.Settle()
-	return n
+}
+
+// logger writes warnings and errors to the test's log, and everything to the history.
+func (w *world) logger(n *node) *zap.Logger {
+	all := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(history.NewLog(w.h, n.name)), zap.DebugLevel)
+	return zaptest.NewLogger(w.t, zaptest.Level(zap.WarnLevel), zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
+		return zapcore.NewTee(c, all)
+	})))
+}
+
+// sample writes down what the node's Stats say of its partitions.
+func (n *node) sample() {
+	for _, p := range n.rt.Stats().Partitions {
+		if p.Unresponsive {
+			continue
+		}
+		s := &history.Sample{Next: p.Next, LogEnd: p.LogEnd, Buffered: p.Buffered, Bytes: p.BufferedBytes, Ahead: p.Ahead, Reasons: p.PauseReasons}
+		for i := range n.cfg.Topics {
+			if t := &n.cfg.Topics[i]; t.Name == p.Topic {
+				s.MaxBuffered, s.MaxBytes, s.MaxAhead = cmp.Or(t.Buffer.Records, 10_000), cmp.Or(t.Buffer.Bytes, 64<<20), cmp.Or(t.MaxAhead, 100_000)
+				s.BatchBytes = 512<<10 + int64(cmp.Or(n.cfg.MaxDecompressedBatch, 64<<20))
+			}
+		}
+		n.w.observer.Sampled(n.name, tp(p.Topic, p.Partition), s)
+	}
 }
 
 // due is when a record may be handed over, where its timestamp is a plain one.
@@ -111,6 +160,7 @@ func (n *node) kill() {
 	n.dead.Store(true)
 	n.killed = true
 	n.w.c.Kill(n.rt)
+	n.w.observer.Killed(n.name)
 	n.w.hit("kill")
 }
 
