@@ -74,3 +74,81 @@ func TestAShutdownWaitsForARevokeUnderWay(t *testing.T) {
 		r.wantCommitted(0, 1)
 	})
 }
+
+// The group goes on while a stop drains: what it moves to another member is fenced when
+// the callback returns, like any other time.
+func TestARevokeWhileAStopDrainsEndsWithAFence(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { time.Sleep(3 * time.Second); return nil })
+	}, func(r *rig) {
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			_, committed := r.e.Drain(context.Background())
+			if !committed {
+				t.Error("the stop was not clean")
+			}
+		}()
+		synctest.Wait()
+		begun := time.Now()
+		r.e.Revoked([]observe.TopicPartition{tp(0)})
+		if took := time.Since(begun); took != 3*time.Second {
+			t.Errorf("the revoke took %v, want 3s: the call that it waits for", took)
+		}
+		r.wantCommitted(0, 1)
+		if n := count[observe.RevokeEnded](r.events); n != 1 {
+			t.Errorf("%d ends of a revoke, want 1", n)
+		}
+		<-stopped
+	})
+}
+
+// A loss while a stop drains ends it: nothing begins or commits any more.
+func TestALossWhileAStopDrainsEndsIt(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { time.Sleep(3 * time.Second); return nil })
+	}, func(r *rig) {
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		go func() {
+			time.Sleep(time.Second)
+			r.e.Lost([]observe.TopicPartition{tp(0)}, actors.ErrLost)
+		}()
+		begun := time.Now()
+		running, committed := r.e.Drain(context.Background())
+		if took := time.Since(begun); took != time.Second || committed || len(running) != 1 {
+			t.Errorf("the stop took %v, running %q, committed %t, want 1s, one call and not committed", took, running, committed)
+		}
+		time.Sleep(10 * time.Second)
+		r.wantCommitted(0, 0)
+	})
+}
+
+// A session that ends while a stop drains is a loss, too, and no reason to join again.
+func TestALeaseThatEndsWhileAStopDrains(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { time.Sleep(time.Minute); return nil })
+	}, func(r *rig) {
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		r.e.Renew(time.Now(), sessionFor)
+		begun := time.Now()
+		_, committed := r.e.Drain(context.Background())
+		if took := time.Since(begun); took > sessionFor+2*commitEvery || committed {
+			t.Errorf("the stop took %v, committed %t, want %v and not committed", took, committed, sessionFor)
+		}
+		if n := count[observe.Lost](r.events); n != 1 || len(r.client.rebuilds) != 0 {
+			t.Errorf("%d losses, rebuilds %v, want one and none", n, r.client.rebuilds)
+		}
+		time.Sleep(time.Minute)
+		r.wantCommitted(0, 0)
+	})
+}

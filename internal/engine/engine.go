@@ -131,6 +131,7 @@ type Engine struct {
 
 	mu       sync.RWMutex
 	assigned map[observe.TopicPartition]*assignment // guarded by mu
+	stopping map[observe.TopicPartition]*assignment // guarded by mu: those that a stop drains
 	revoked  map[*assignment]bool                   // guarded by mu: those whose revoke is under way
 	closing  bool                                   // guarded by mu: nothing begins any more
 }
@@ -142,6 +143,7 @@ func New(opts Options) *Engine {
 		topics:   make(map[string]*Topic, len(opts.Topics)),
 		pool:     newDispatcher(),
 		assigned: map[observe.TopicPartition]*assignment{},
+		stopping: map[observe.TopicPartition]*assignment{},
 		revoked:  map[*assignment]bool{},
 	}
 	for i := range opts.Topics {
@@ -208,13 +210,16 @@ func (e *Engine) take(tps []observe.TopicPartition) []*assignment {
 	return e.takeLocked(tps)
 }
 
-// takeLocked is take for who holds mu.
+// takeLocked is take for who holds mu. What a stop drains can still be revoked or lost:
+// the group goes on meanwhile.
 func (e *Engine) takeLocked(tps []observe.TopicPartition) []*assignment {
 	var as []*assignment
 	for _, tp := range tps {
-		if a := e.assigned[tp]; a != nil {
-			as = append(as, a)
-			delete(e.assigned, tp)
+		for _, table := range []map[observe.TopicPartition]*assignment{e.assigned, e.stopping} {
+			if a := table[tp]; a != nil {
+				as = append(as, a)
+				delete(table, tp)
+			}
 		}
 	}
 	return as

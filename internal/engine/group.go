@@ -109,7 +109,7 @@ func (g *group) Receive(ctx actor.Context) {
 	case leaseOver:
 		g.lookAtLease()
 	case thrownOut:
-		g.lose(msg.cause)
+		g.e.loseAll(msg.cause)
 	case *escalation:
 		g.escalated(msg)
 	case childFailed:
@@ -225,15 +225,7 @@ func (g *group) lookAtLease() {
 		g.watchLease()
 		return
 	}
-	g.lose(errLease)
-}
-
-// lose fences every partition of the group and joins it anew.
-func (g *group) lose(cause error) {
-	if tps := g.e.present(); len(tps) > 0 {
-		g.e.Lost(tps, cause)
-		g.e.opts.Client.Rebuild(cause)
-	}
+	g.e.loseAll(errLease)
 }
 
 // escalated rebuilds a partition, within its budget and after a backoff.

@@ -17,9 +17,8 @@ import (
 // Assigned begins partitions. A lease that ran out before is a loss of those that are
 // there: then the client is rebuilt and nothing begins.
 func (e *Engine) Assigned(as []Assignment) {
-	if tps := e.present(); len(tps) > 0 && !e.lease.check(e.now()) {
-		e.Lost(tps, errLease)
-		e.opts.Client.Rebuild(errLease)
+	if len(e.holds()) > 0 && !e.lease.check(e.now()) {
+		e.loseAll(errLease)
 		return
 	}
 	e.pass(failpoint.Assigned)
@@ -68,6 +67,28 @@ func (e *Engine) present() []observe.TopicPartition {
 		tps = append(tps, a.tp)
 	}
 	return tps
+}
+
+// holds names what is assigned, and what a stop drains.
+func (e *Engine) holds() []observe.TopicPartition {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return slices.AppendSeq(slices.Collect(maps.Keys(e.assigned)), maps.Keys(e.stopping))
+}
+
+// loseAll fences every partition and joins the group anew, unless a stop is under way.
+func (e *Engine) loseAll(cause error) {
+	tps := e.holds()
+	if len(tps) == 0 {
+		return
+	}
+	e.Lost(tps, cause)
+	e.mu.RLock()
+	closing := e.closing
+	e.mu.RUnlock()
+	if !closing {
+		e.opts.Client.Rebuild(cause)
+	}
 }
 
 // Revoked drains, commits and fences partitions that move to another member. It
@@ -211,14 +232,23 @@ func (e *Engine) Ended(tp observe.TopicPartition, cause error) int {
 	return len(e.present())
 }
 
+// stopAll takes everything from the table. It can still be revoked and lost.
+func (e *Engine) stopAll() []*assignment {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closing = true
+	for tp, a := range e.assigned {
+		e.stopping[tp] = a
+	}
+	clear(e.assigned)
+	return slices.Collect(maps.Values(e.stopping))
+}
+
 // Drain ends all partitions, with actors.ErrShutdown for what goes on when ctx ends,
 // and begins none from then on. The group session has to be alive meanwhile: it ends
 // with a commit. It returns what was still running, and whether all was committed.
 func (e *Engine) Drain(ctx context.Context) (running []string, committed bool) { //nolint:nonamedreturns // tells them apart
-	e.mu.Lock()
-	e.closing = true
-	e.mu.Unlock()
-	as := e.take(e.present())
+	as := e.stopAll()
 	for _, a := range as {
 		e.opts.Client.Pause(a.tp)
 	}
