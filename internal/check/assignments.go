@@ -14,7 +14,21 @@ type assignment struct {
 	begin uint64
 	end   uint64 // Seq of its end; never: none
 	taken bool   // it ended by a revoke or a loss, not by the end of the runtime
+	how   ending
+
+	known bool  // where it began is in the history
+	start int64 // the first offset that is fetched
 }
+
+// ending is how an assignment ended.
+type ending int
+
+const (
+	endless ending = iota // it did not, or nobody said so
+	drained               // every delivery had ended, and the line was committed
+	cut                   // it was revoked, or the runtime ended, and that was not all so
+	lost                  // it was lost
+)
 
 // assignments are those of a history.
 type assignments struct {
@@ -22,6 +36,7 @@ type assignments struct {
 	byHolding map[holding][]*assignment                // ascending by begin
 	byTP      map[observe.TopicPartition][]*assignment // ascending by begin
 	started   map[uint64]*history.Event                // the runtime's Started, by the Seq of the journal's Enter
+	killed    map[string]uint64                        // when an incarnation was, by name
 }
 
 // call is a call of a behavior as both the runtime and the journal know it.
@@ -39,6 +54,7 @@ func assignmentsOf(events []history.Event) *assignments {
 		map[holding][]*assignment{},
 		map[observe.TopicPartition][]*assignment{},
 		map[uint64]*history.Event{},
+		map[string]uint64{},
 	}
 	passed := map[call]*history.Event{} // the last Started that no Enter has followed yet
 	for i := range events {
@@ -46,7 +62,9 @@ func assignmentsOf(events []history.Event) *assignments {
 		case history.Assigned:
 			as.begin(e)
 		case history.RevokeEnded, history.Lost:
-			as.end(as.known(e), e.Seq, true)
+			as.end(as.known(e), e.Seq, true, howEnded(e))
+		case history.Killed:
+			as.killed[e.Incarnation] = e.Seq
 		case history.ShutdownEnded:
 			as.endAll(e)
 		case history.Started:
@@ -79,22 +97,34 @@ func (as *assignments) begin(e *history.Event) {
 	if a.begin != 0 {
 		return // again, after a rebuild of the client
 	}
-	a.begin = e.Seq
+	a.begin, a.known, a.start = e.Seq, true, e.Offset
 	as.byHolding[a.holding] = append(as.byHolding[a.holding], a)
 	as.byTP[a.tp] = append(as.byTP[a.tp], a)
 }
 
-func (*assignments) end(a *assignment, seq uint64, taken bool) {
+func (*assignments) end(a *assignment, seq uint64, taken bool, how ending) {
 	if a.end == never {
-		a.end, a.taken = seq, taken
+		a.end, a.taken, a.how = seq, taken, how
 	}
+}
+
+// howEnded is what the runtime says of an end. A revoke of a history that does not tell
+// whether it drained is taken as one that was cut.
+func howEnded(e *history.Event) ending {
+	switch {
+	case e.Kind == history.Lost:
+		return lost
+	case e.Kind == history.RevokeEnded && e.Result == history.ResultDrained, e.Kind == history.ShutdownEnded && e.Text == "":
+		return drained
+	}
+	return cut
 }
 
 func (as *assignments) endAll(e *history.Event) {
 	for h, epochs := range as.byEpoch {
 		if h.incarnation == e.Incarnation {
 			for _, a := range epochs {
-				as.end(a, e.Seq, false)
+				as.end(a, e.Seq, false, howEnded(e))
 			}
 		}
 	}

@@ -13,20 +13,28 @@ import (
 // wholeRun is a healthy one that gives every check something to compare.
 func wholeRun() []ev {
 	return run(
-		assigned(1), acked(0), acked(1),
-		started(1, 0), due(4*micro, enter(0)), leave(0), started(1, 1), enter(1), leave(1),
-		epoch(1, sent(2)), epoch(1, ok(2)), committed(0), committed(2), revoked(),
+		ev{Kind: history.Canary, Text: "secret"}, ev{Kind: history.Logged, Text: "fine"},
+		assigned(1), acked(0), acked(1), acked(3), epoch(1, span(history.Fetched, 0, 4)), lane(1, epoch(1, of(history.RetryScheduled, 3))),
+		started(1, 0), due(8*micro, enter(0)), leave(0), started(1, 1), enter(1), leave(1), lane(1, started(1, 3)), lane(1, enter(3)), lane(1, leave(3)),
+		epoch(1, sent(2)), epoch(1, ok(2)), committed(0), committed(2),
+		sampled(history.Sample{Buffered: 1, MaxBuffered: 2}),
+		acked(4), epoch(1, span(history.Fetched, 4, 5)), dest("dlq", epoch(1, of(history.Forwarded, 4))),
+		epoch(1, sent(5)), epoch(1, ok(5)), result(history.ResultDrained, revoked()),
+		span(history.Gap, 7, 8), span(history.LogObserved, 8, 8), copied(4), read("t"), read("dlq"),
 	)
 }
 
 func TestJudgeAHealthyRun(t *testing.T) {
 	t.Parallel()
-	r := check.Judge(wholeRun(), check.S1, check.S2, check.S3, check.S4, check.S5, check.S6, check.S7, check.S8)
+	r := check.Judge(wholeRun(), check.S1, check.S2, check.S3, check.S4, check.S5, check.S6, check.S7, check.S8,
+		check.S9, check.S10, check.S11, check.S12, check.S13, check.S14, check.S15, check.S16, check.Poll)
 	if err := r.Err(); err != nil {
 		t.Errorf("%v\n%v", err, r)
 	}
-	if len(r.Verdicts) != len(check.All()) {
-		t.Errorf("%d verdicts, want %d", len(r.Verdicts), len(check.All()))
+	for i, c := range check.All() {
+		if got, want := r.Verdicts[i].String(), c.Judge(wholeRun()).String(); got != want || r.Verdicts[i].Check != c.Name {
+			t.Errorf("%s: %s among all, %s alone", c.Name, got, want)
+		}
 	}
 }
 

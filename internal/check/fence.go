@@ -1,6 +1,8 @@
 package check
 
 import (
+	"time"
+
 	"github.com/troupe-go/troupe/internal/history"
 )
 
@@ -10,8 +12,16 @@ import (
 // about begins where the journal says. What the broker takes later is excused if it was
 // sent before and not answered yet. Compared are the calls and commits of assignments that
 // were revoked or lost.
-func Fence(events []history.Event) Verdict {
-	f := &fence{Verdict{Check: S7}, assignmentsOf(events)}
+//
+// A call also begins too late when another incarnation has had the partition for longer
+// than a member takes to learn that, since its session lease ran out before that (A4): so
+// a process that was frozen begins nothing when it thaws. A static member whose instance id
+// was taken by another process is replaced at once, and learns it by its next heartbeat.
+func Fence(events []history.Event) Verdict { return fenced(newFacts(events)) }
+
+func fenced(facts *facts) Verdict {
+	events := facts.events
+	f := &fence{Verdict{Check: S7}, facts.assignments(), facts}
 	journaled := map[string]bool{}
 	for i := range events {
 		if e := &events[i]; e.Kind == history.Enter {
@@ -25,7 +35,7 @@ func Fence(events []history.Event) Verdict {
 			f.judge(f.as.known(e), e, e.Seq)
 		}
 	}
-	commits := commitsOf(events)
+	commits := facts.commits()
 	for _, c := range commits {
 		f.judge(f.as.known(c.sent), c.sent, c.sent.Seq)
 	}
@@ -33,9 +43,14 @@ func Fence(events []history.Event) Verdict {
 	return f.verdict
 }
 
+// learning is how long a member may not know that it was replaced: a heartbeat, which goes
+// every 3 seconds, and its answer.
+const learning = 4 * time.Second
+
 type fence struct {
 	verdict Verdict
 	as      *assignments
+	events  *facts
 }
 
 // judge looks at what began at seq under an assignment.
@@ -46,8 +61,25 @@ func (f *fence) judge(a *assignment, e *history.Event, seq uint64) {
 	if a.taken {
 		f.verdict.Compared++
 	}
+	if other := latest(f.as.byTP[a.tp], seq); other != nil && a.known && other.incarnation != a.incarnation && other.begin > a.begin && other.begin < seq {
+		f.replaced(a, other, e, seq)
+	}
 	if seq > a.end {
 		f.verdict.add([]uint64{a.end, e.Seq}, "%s: %s epoch %d: %s of offset %d after its end", e.Incarnation, e.TP(), a.epoch, e.Kind, e.Offset)
+	}
+}
+
+// replaced looks at a call that began at seq while another assignment was newer. A call
+// that has passed the fence may be written down late, so the runtime's time counts.
+func (f *fence) replaced(a, other *assignment, e *history.Event, seq uint64) {
+	began, passed := f.events.event(other.begin), f.events.event(seq)
+	if e.Kind == history.CommitSent || seq > a.end || began == nil || passed == nil {
+		return // commits are S4's
+	}
+	f.verdict.Compared++
+	if late := time.Duration(passed.Wall - began.Wall); late > learning {
+		f.verdict.add([]uint64{other.begin, e.Seq}, "%s: %s epoch %d: %s of offset %d, %v after %s had the partition",
+			a.incarnation, a.tp, a.epoch, e.Kind, e.Offset, late, other.incarnation)
 	}
 }
 

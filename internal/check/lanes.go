@@ -6,8 +6,11 @@ import (
 
 // Order judges S5: within an incarnation, partition, epoch, virtual partition and key
 // calls begin by ascending offset; the same offset again is a redelivery. A Disturbance
-// begins anew.
-func Order(events []history.Event) Verdict {
+// and a failure of the partition's own supervisor begin anew: what it held in memory, and
+// with it what was finished above the acknowledged line, is not trusted (scenario 86).
+func Order(events []history.Event) Verdict { return order(newFacts(events)) }
+
+func order(f *facts) Verdict {
 	type window struct {
 		lane
 		epoch  uint64
@@ -16,12 +19,12 @@ func Order(events []history.Event) Verdict {
 		hasKey bool
 	}
 	v := Verdict{Check: S5}
-	as := assignmentsOf(events)
+	as := f.assignments()
 	spells := map[holding]int{}
 	last := map[window]*history.Event{}
-	for i := range events {
-		e := &events[i]
-		if e.Kind == history.Disturbance {
+	for i := range f.events {
+		e := &f.events[i]
+		if e.Kind == history.Disturbance || e.Kind == history.Escalated && e.Result == history.ResultSupervisor {
 			spells[holdingOf(e)]++
 		}
 		if e.Kind != history.Enter {
@@ -50,12 +53,18 @@ func Order(events []history.Event) Verdict {
 // Overlap judges S6: within an incarnation no two calls of a virtual partition overlap,
 // over all its epochs. A call that was under way when an operator forced a restart is
 // out of the count from then on.
-func Overlap(events []history.Event) Verdict {
+//
+// Across incarnations two calls of a record overlap only where the older assignment was
+// over by then, so that its call goes on in quarantine, or is lost or killed without
+// knowing it yet. A call that never ended is not judged.
+func Overlap(events []history.Event) Verdict { return overlap(newFacts(events)) }
+
+func overlap(f *facts) Verdict {
 	v := Verdict{Check: S6}
 	running := map[lane][]*history.Event{} // ascending; from the back, those that left are taken off
 	left := map[uint64]bool{}
-	for i := range events {
-		e := &events[i]
+	for i := range f.events {
+		e := &f.events[i]
 		l := laneOf(e)
 		switch e.Kind {
 		case history.Enter:
@@ -80,5 +89,44 @@ func Overlap(events []history.Event) Verdict {
 		default:
 		}
 	}
+	across(f, &v)
 	return v
+}
+
+// across looks at calls of a record by several incarnations.
+func across(f *facts, v *Verdict) {
+	as := f.assignments()
+	ended := map[uint64]uint64{} // the Seq of the Leave, by that of its Enter
+	for i := range f.events {
+		if e := &f.events[i]; e.Kind == history.Leave {
+			ended[e.Ref] = e.Seq
+		}
+	}
+	last := map[place]*history.Event{} // the call that ends last
+	for i := range f.events {
+		e := &f.events[i]
+		if e.Kind != history.Enter || ended[e.Seq] == 0 {
+			continue
+		}
+		before := last[placeOf(e)]
+		if before == nil || ended[before.Seq] < ended[e.Seq] {
+			last[placeOf(e)] = e
+		}
+		if before == nil || before.Incarnation == e.Incarnation || ended[before.Seq] < e.Seq {
+			continue
+		}
+		v.Compared++
+		older, _ := as.of(before)
+		newer, at := as.of(e)
+		if older == nil || newer == nil {
+			continue
+		}
+		if older.begin > newer.begin {
+			older, at = newer, before.Seq
+		}
+		if _, dead := as.killed[older.incarnation]; !dead && older.how != lost && older.end > at {
+			v.add([]uint64{before.Seq, e.Seq}, "%s offset %d: calls of %s and %s overlap, and %s still had the partition",
+				e.TP(), e.Offset, before.Incarnation, e.Incarnation, older.incarnation)
+		}
+	}
 }

@@ -20,6 +20,7 @@ func TestOrder(t *testing.T) {
 		{"no key is not an empty one", run(noKey(enter(3)), key("", enter(1))), 0, nil},
 		{"a new assignment may repeat", run(assigned(1), enter(3), revoked(), assigned(2), enter(1)), 0, nil},
 		{"a late entry belongs to the assignment that let it pass", run(assigned(1), started(1, 1), revoked(), assigned(2), started(2, 3), enter(3), enter(1)), 0, nil},
+		{"a supervisor that failed begins anew", run(enter(3), result(history.ResultSupervisor, of(history.Escalated, 0)), enter(1)), 0, nil},
 		{"a disturbance begins anew", run(enter(3), of(history.Disturbance, 0), enter(1)), 0, nil},
 
 		{"back", run(enter(3), enter(2)), 1, []string{`lane 0 epoch 0 key "k": offset 2 began after offset 3`}},
@@ -28,6 +29,7 @@ func TestOrder(t *testing.T) {
 		{"without keys", run(noKey(enter(3)), noKey(enter(2))), 1, []string{"offset 2"}},
 		{"within an assignment", run(assigned(1), enter(1), assigned(2), enter(5), enter(4)), 1, []string{"epoch 2"}},
 		{"of an assignment that began again", run(assigned(1), enter(5), assigned(1), enter(4)), 1, []string{"epoch 1"}},
+		{"a rebuild keeps the order", run(enter(3), of(history.Escalated, 0), enter(1)), 1, []string{"offset 1"}},
 		{"a disturbance of another partition", run(enter(3), other(of(history.Disturbance, 0)), enter(1)), 1, []string{"offset 1"}},
 	})
 }
@@ -42,9 +44,16 @@ func TestOverlap(t *testing.T) {
 		{"partitions do", run(enter(0), other(enter(1))), 0, nil},
 		{"processes may, in a loss", run(enter(0), inB(enter(0))), 0, nil},
 		{"the last call hangs for ever", run(enter(0), leave(0), enter(1)), 1, nil},
+		{"one process after the other", run(assigned(1), enter(0), leave(0), inB(assigned(1)), inB(enter(0)), inB(leave(0))), 0, nil},
+		{"the call of a partition that was let go", run(assigned(1), enter(0), revoked(), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0))), 1, nil},
+		{"of one that is lost, and told later", run(assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), lost()), 1, nil},
+		{"of a process that was killed", run(assigned(1), enter(0), of(history.Killed, 0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0))), 1, nil},
+		{"the replaced one begins late", run(assigned(1), inB(assigned(1)), inB(enter(0)), enter(0), leave(0), inB(leave(0)), lost()), 1, nil},
 		{"forced", run(enter(0), forced, enter(1), leave(1), leave(0), enter(2)), 2, nil},
 
 		{"overlap", run(enter(0), enter(1), leave(0), leave(1)), 1, []string{"a: t/0 lane 0: offset 1 began while offset 0 ran"}},
+		{"two processes", run(assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"t/0 offset 0: calls of a and b overlap, and a still had the partition"}},
+		{"two processes, the longer call counts", run(assigned(1), enter(0), lane(1, enter(0)), lane(1, leave(0)), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0))), 1, []string{"a still had the partition"}},
 		{"the same record twice", run(enter(0), again(enter(0))), 1, []string{"offset 0 began while offset 0 ran"}},
 		{"over a new assignment", run(assigned(1), enter(0), revoked(), assigned(2), enter(0)), 1, []string{"offset 0"}},
 		{"a quarantine that nobody keeps", run(enter(0), of(history.Quarantined, 0), enter(1)), 1, []string{"offset 1"}},

@@ -9,13 +9,15 @@ import (
 // what the broker accepts on the wire. A fall is excused when an admin set that offset,
 // or to the line of a commit of unknown outcome that was outstanding. Besides, within an
 // epoch no commit is below one that was sent before; that counts as nothing compared.
-func Committed(events []history.Event) Verdict {
+func Committed(events []history.Event) Verdict { return committed(newFacts(events)) }
+
+func committed(f *facts) Verdict {
 	v := Verdict{Check: S3}
-	commits := commitsOf(events)
-	late := outstandings(commits)
+	commits := f.commits()
+	late := f.outstanding()
 	polled, wire := newRegister(&v, late), newRegister(&v, late)
-	for i := range events {
-		switch e := &events[i]; {
+	for i := range f.events {
+		switch e := &f.events[i]; {
 		case e.Kind == history.Reset:
 			polled.reset(e)
 			wire.reset(e)
@@ -96,10 +98,12 @@ func (r *register) isLate(before, e *history.Event) bool {
 // Owner judges S4: an accepted commit was issued within an assignment of its sender that
 // no other one followed. Where the wire was watched, the member that sent it is the one
 // that the group says has the partition.
-func Owner(events []history.Event) Verdict {
+func Owner(events []history.Event) Verdict { return owner(newFacts(events)) }
+
+func owner(f *facts) Verdict {
 	v := Verdict{Check: S4}
-	as := assignmentsOf(events)
-	for _, c := range commitsOf(events) {
+	as := f.assignments()
+	for _, c := range f.commits() {
 		if c.result != history.ResultOK {
 			continue
 		}
@@ -115,8 +119,8 @@ func Owner(events []history.Event) Verdict {
 				e.TP(), e.Offset, e.Incarnation, e.Epoch, newest.incarnation, newest.epoch)
 		}
 	}
-	for i := range events {
-		e := &events[i]
+	for i := range f.events {
+		e := &f.events[i]
 		if e.Kind != history.CommitOnWire || e.Result != history.ResultOK || e.Owner == "" {
 			continue
 		}

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"slices"
 	"sort"
 	"time"
 
@@ -10,11 +9,13 @@ import (
 )
 
 // Loss judges S1: every acknowledged record was finished, or nobody had to.
-func Loss(events []history.Event) Verdict {
+func Loss(events []history.Event) Verdict { return loss(newFacts(events)) }
+
+func loss(f *facts) Verdict {
 	v := Verdict{Check: S1}
-	excused, finished := excusesOf(events), terminals(events)
-	for i := range events {
-		e := &events[i]
+	excused, finished := f.excuses(), f.terminals()
+	for i := range f.events {
+		e := &f.events[i]
 		if e.Kind != history.Acked || excused.has(placeOf(e)) {
 			continue
 		}
@@ -28,10 +29,13 @@ func Loss(events []history.Event) Verdict {
 
 // CommitLine judges S2: no commit passes a record that was not finished when the commit
 // was issued. A commit that was refused does not count; one of unknown outcome does. What
-// an observer saw is judged by the time at which it was seen, which is later.
-func CommitLine(events []history.Event) Verdict {
+// an observer saw is judged by the time at which it was seen, which is later. The offset
+// that an admin has set is no runtime's: it is not judged where it is seen.
+func CommitLine(events []history.Event) Verdict { return commitLine(newFacts(events)) }
+
+func commitLine(f *facts) Verdict {
 	v := Verdict{Check: S2}
-	lines := linesOf(events)
+	lines := linesOf(f)
 	judge := func(e *history.Event, how string) {
 		line := lines[e.TP()]
 		if line == nil || e.Offset <= line.offsets[0] {
@@ -46,14 +50,20 @@ func CommitLine(events []history.Event) Verdict {
 			v.add(seqs, "%s: %s %d passes %d, which was not finished", e.TP(), how, e.Offset, offset)
 		}
 	}
-	for _, c := range commitsOf(events) {
+	for _, c := range f.commits() {
 		if c.result != history.ResultRefused {
 			judge(c.sent, "commit of "+c.sent.Incarnation+" at")
 		}
 	}
-	for i := range events {
-		switch e := &events[i]; {
+	set := map[observe.TopicPartition]int64{} // by an admin, and not seen since
+	for i := range f.events {
+		switch e := &f.events[i]; {
+		case e.Kind == history.Reset:
+			set[e.TP()] = e.Offset
 		case e.Kind == history.CommittedObserved:
+			if at, ok := set[e.TP()]; ok && at == e.Offset {
+				continue
+			}
 			judge(e, "committed offset")
 		case e.Kind == history.CommitOnWire && e.Result == history.ResultOK:
 			judge(e, "commit of member "+e.Member+" at")
@@ -71,19 +81,19 @@ type line struct {
 }
 
 // linesOf lists what was acknowledged or found by the final read.
-func linesOf(events []history.Event) map[observe.TopicPartition]*line {
-	excused, finished := excusesOf(events), terminals(events)
-	offsets := map[observe.TopicPartition][]int64{}
-	for i := range events {
-		e := &events[i]
-		if (e.Kind == history.Acked || e.Kind == history.RecordObserved) && !excused.has(placeOf(e)) {
-			offsets[e.TP()] = append(offsets[e.TP()], e.Offset)
-		}
-	}
+func linesOf(f *facts) map[observe.TopicPartition]*line {
+	excused, finished := f.excuses(), f.terminals()
 	lines := map[observe.TopicPartition]*line{}
-	for tp, list := range offsets {
-		slices.Sort(list)
-		list = slices.Compact(list)
+	for tp, all := range f.existing() {
+		var list []int64
+		for _, offset := range all {
+			if !excused.has(place{tp, offset}) {
+				list = append(list, offset)
+			}
+		}
+		if len(list) == 0 {
+			continue
+		}
 		l := &line{list, make([]uint64, len(list))}
 		high := uint64(0)
 		for i, offset := range list {
@@ -110,10 +120,12 @@ func (l *line) passed(next int64, seq uint64) (offset int64, at uint64, ok bool)
 }
 
 // Delay judges S8: no call begins before the record is due, as the journal knows it.
-func Delay(events []history.Event) Verdict {
+func Delay(events []history.Event) Verdict { return delay(newFacts(events)) }
+
+func delay(f *facts) Verdict {
 	v := Verdict{Check: S8}
-	for i := range events {
-		e := &events[i]
+	for i := range f.events {
+		e := &f.events[i]
 		if e.Kind != history.Enter || e.Due == 0 {
 			continue
 		}

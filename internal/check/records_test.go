@@ -71,6 +71,7 @@ func TestCommitLine(t *testing.T) {
 		{"before the group's start", run(ev{Kind: history.GroupStart, Offset: 2}, acked(0), acked(2), enter(2), leave(2), sent(3), ok(3)), 1, nil},
 		{"over a gap", run(acked(0), acked(2), span(history.LogObserved, 2, 3), span(history.Gap, 0, 2), enter(2), leave(2), sent(3), ok(3)), 1, nil},
 		{"the other partition's line", seq([]ev{other(sent(3)), other(ok(3))}), 0, nil},
+		{"set by an admin", seq([]ev{{Kind: history.Reset, Offset: 3}, committed(3), committed(3)}), 0, nil},
 		{"first finish counts, a second changes nothing", seq(done(0), []ev{sent(1), ok(1)}, done(0)), 1, nil},
 
 		{"one too far", seq(done(0), []ev{sent(2), ok(2)}), 1, []string{"t/0: commit of a at 2 passes 1"}},
@@ -83,6 +84,7 @@ func TestCommitLine(t *testing.T) {
 		{"dead letter, the runtime only says so", seq([]ev{of(history.Forwarded, 0), sent(1), ok(1)}), 1, []string{"1 passes 0"}},
 		{"dead letter, written later by its own time", seq([]ev{sent(1), ok(1), deadLetter(6 * micro)}), 1, []string{"1 passes 0"}},
 		{"seen by the poller alone", seq(done(0), []ev{committed(3)}, done(1), done(2)), 1, []string{"committed offset 3 passes 1"}},
+		{"past what an admin set", seq([]ev{{Kind: history.Reset, Offset: 2}, committed(3)}), 1, []string{"committed offset 3 passes 0"}},
 		{"seen on the wire alone", seq(done(0), []ev{wire("m", "", 2)}, done(1)), 1, []string{"member m at 2 passes 1"}},
 		{"a record that only the final read found", run(acked(0), enter(0), leave(0), sent(2), ok(2), found(1), found(1)), 1, []string{"2 passes 1"}},
 	})

@@ -70,9 +70,7 @@ type Sample struct {
 	MaxBytes    int64 `json:"max_bytes,omitempty"`
 	MaxAhead    int   `json:"max_ahead,omitempty"`
 
-	// Batch and BatchBytes bound what enters at a time, for which there need only be room
-	// for one record: a limit may be exceeded by as much.
-	Batch      int   `json:"batch,omitempty"`
+	// BatchBytes bounds what one fetch brings.
 	BatchBytes int64 `json:"batch_bytes,omitempty"`
 }
 

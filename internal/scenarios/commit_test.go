@@ -89,7 +89,7 @@ func commitIsSentAgain(t *testing.T, refusal *kerr.Error) {
 // The broker may have stored a commit whose answer never came.
 func TestScenario039TheAnswerOfACommitIsLost(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
+	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5, check.S14}, func(w *world) {
 		a := w.start("a", working())
 		var lost atomic.Int64
 		ends := w.steady(100, map[int]func(){50: func() {

@@ -52,7 +52,7 @@ func headers(rec *actors.Record) map[string]string {
 
 func TestDeadLettersAreFaithfulCopies(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2, check.S5}, func(w *world) {
+	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2, check.S5, check.S10}, func(w *world) {
 		w.dead = []string{dlq}
 		var seen tape
 		w.start("a", lettered(&seen))
@@ -86,7 +86,7 @@ func TestDeadLettersAreFaithfulCopies(t *testing.T) {
 
 // produceFault refuses what is written to the dead letter topic.
 func (w *world) produceFault(err *kerr.Error) *kfake.FaultHandle {
-	return w.c.Broker().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: dlq, Err: err, Count: -1})
+	return w.inject(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: dlq, Err: err, Count: -1})
 }
 
 // wantHeld: the line holds at the dead letter, its lane runs on, and it is visible.
@@ -99,17 +99,17 @@ func (w *world) wantHeld(n *node) {
 	}
 }
 
-func TestADeadLetterTopicThatRefusesHoldsTheLine(t *testing.T) {
+func TestScenario088ADeadLetterTopicRefuses(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []*kerr.Error{kerr.TopicAuthorizationFailed, kerr.MessageTooLarge, kerr.NotEnoughReplicas} {
 		t.Run(refusal.Message, func(t *testing.T) {
 			t.Parallel()
-			scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2}, func(w *world) {
+			scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2, check.S10, check.S15}, func(w *world) {
 				w.dead = []string{dlq}
 				var seen tape
 				n := w.start("a", lettered(&seen))
 				fault := w.produceFault(refusal)
-				w.produce("orders", 0, "k", "fine", "discard", "fine")
+				w.produce("orders", 0, canary, "fine", "discard", "fine")
 				time.Sleep(3 * time.Minute)
 				w.wantHeld(n)
 				if !kerr.IsRetriable(refusal) && count[observe.ForwardFailed](n) == 0 {
@@ -196,9 +196,9 @@ func TestAMissingDeadLetterTopicIsATypedErrorAtTheStart(t *testing.T) {
 	})
 }
 
-func TestTheLastPanicOfADeadLetterRestartsTheBehavior(t *testing.T) {
+func TestScenario077APanicUntilItIsADeadLetter(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2}, func(w *world) {
+	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2, check.S9, check.S10, check.S15}, func(w *world) {
 		w.dead = []string{dlq}
 		made := 0
 		topic := lettered(&tape{})
@@ -206,14 +206,15 @@ func TestTheLastPanicOfADeadLetterRestartsTheBehavior(t *testing.T) {
 		topic.Behavior = func(actors.VirtualPartition) actors.Behavior {
 			made++
 			return handle(func(_ context.Context, rec *actors.Record) error {
-				if string(rec.Value) == "poison" {
-					panic(errPoison)
+				if string(rec.Value) == canary {
+					w.hit("panic")
+					panic(errCanary)
 				}
 				return nil
 			})(actors.VirtualPartition{})
 		}
 		w.start("a", topic)
-		w.produce("orders", 0, "k", "poison", "fine")
+		w.produce("orders", 0, "k", canary, "fine")
 		w.drained(10*time.Second, map[string][]int64{"orders": {2}})
 		if made != 3 {
 			t.Errorf("%d behaviors were made, want 3: one for each attempt and one behind it", made)

@@ -79,7 +79,7 @@ func TestScenario028CommittedBelowTheLogStopsVisibly(t *testing.T) {
 
 func TestScenario028CommittedBelowTheLogIsPassedByPolicy(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
+	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S13}, func(w *world) {
 		var seen tape
 		n, _ := gapped(w, &seen, runtime.GapContinue)
 		time.Sleep(2 * commitEvery)
@@ -95,7 +95,7 @@ func TestScenario030RecordsAreDeletedWhileRunning(t *testing.T) {
 	for _, policy := range []runtime.OnGap{runtime.GapStop, runtime.GapContinue} {
 		t.Run(policy.String(), func(t *testing.T) {
 			t.Parallel()
-			scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
+			scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S13}, func(w *world) {
 				var seen tape
 				n := w.start("a", runtime.Topic{
 					Name: "orders", OnGap: policy,

@@ -28,7 +28,7 @@ func (w *world) deaf(open <-chan struct{}, seen *tape, rec *actors.Record) error
 
 func TestScenario081ACallNeverReturns(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S5, check.S6}, func(w *world) {
+	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S5, check.S6, check.S14, check.S16}, func(w *world) {
 		open := make(chan struct{})
 		var seen tape
 		n := w.start("a", runtime.Topic{
@@ -47,20 +47,20 @@ func TestScenario081ACallNeverReturns(t *testing.T) {
 		if len(q) != 1 || !errors.Is(q[0].Cause, actors.ErrTimeout) || q[0].Offset != 0 {
 			t.Fatalf("quarantined: %+v, want offset 0 for its timeout", q)
 		}
-		w.produce("orders", 0, laneKey(1, 2), "fine")
+		w.produce("orders", 0, laneKey(1, 2), "fine", "fine")
 		time.Sleep(time.Minute)
-		seen.want(t, "0/1", "2/1")
+		seen.want(t, "0/1", "2/1", "3/1")
 		if s := n.partition("orders", 0); s.Quarantined != 1 || s.Next != 0 || s.Lanes[0].State != "quarantined" {
 			t.Errorf("stats: %+v, want lane 0 quarantined at 0", s)
 		}
 		close(open)
 		time.Sleep(commitEvery)
 		w.c.Settle()
-		seen.want(t, "0/1", "2/1", "0/2", "1/1") // the late result was dropped: it runs again
+		seen.want(t, "0/1", "2/1", "3/1", "0/2", "1/1") // the late result was dropped: it runs again
 		if len(find[observe.Freed](n)) != 1 {
 			t.Error("nobody was told that the lane is free")
 		}
-		w.wantCommitted("orders", 0, 3)
+		w.wantCommitted("orders", 0, 4)
 	})
 }
 

@@ -249,8 +249,7 @@ func TestABareConsumerThatSleepsHoldsUpEverything(t *testing.T) {
 		cancel()
 		loop.Wait()
 		consumer.Close()
-		close(w.over)
-		w.polling.Wait()
+		w.close()
 		l.write(t, "bare", loadDelay)
 	})
 	for p := range 4 {

@@ -54,7 +54,7 @@ func (w *world) judge(checks ...string) {
 	for _, n := range w.nodes {
 		w.countTaken(n)
 		if !n.killed && !n.ended {
-			if err := w.c.Stop(n.rt); err != nil {
+			if err := n.shutDown(); err != nil {
 				w.t.Errorf("%s: stop: %v", n.name, err)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/internal/link"
 	"github.com/troupe-go/troupe/runtime"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
@@ -26,6 +27,8 @@ type node struct {
 	name   string
 	rt     *runtime.Runtime
 	cfg    runtime.Config
+	link   *link.Link // of one that startLinked started
+	done   chan error // of one that startLinked started
 	dead   atomic.Bool // says nothing any more
 	killed bool
 	ended  bool // by the test
@@ -180,7 +183,7 @@ func (n *node) stop() (time.Duration, error) {
 	if slices.ContainsFunc(n.w.nodes, (*node).alive) {
 		n.w.hit("leave")
 	}
-	err := n.w.c.Stop(n.rt)
+	err := n.shutDown()
 	return time.Since(begun), err
 }
 
@@ -188,6 +191,9 @@ func (n *node) stop() (time.Duration, error) {
 func (n *node) run() error {
 	n.w.t.Helper()
 	n.ended = true
+	if n.done != nil {
+		return n.wait()
+	}
 	return n.w.c.Wait(n.rt)
 }
 

@@ -176,16 +176,17 @@ func TestADelayWithAFullBufferIsExact(t *testing.T) {
 
 // While one lane holds the line, the others run on up to MaxAhead; then nothing is fetched
 // until the line moves.
-func TestTheOthersRunUpToMaxAhead(t *testing.T) {
+func TestScenario084TheOthersRunUpToMaxAhead(t *testing.T) {
 	t.Parallel()
 	const ahead, records = 50, 120
-	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S3, check.S5}, func(w *world) {
+	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S3, check.S5, check.S14, check.S16}, func(w *world) {
 		open := make(chan struct{})
 		var others tape
 		n := w.start("a", runtime.Topic{
 			Name: "orders", VirtualPartitions: lanes(2), Buffer: runtime.Buffer{Records: 10}, MaxAhead: ahead,
 			Behavior: handle(func(_ context.Context, rec *actors.Record) error {
 				if string(rec.Value) == "held" {
+					w.hit("held line")
 					<-open
 					return nil
 				}

@@ -202,7 +202,7 @@ func TestAMemberThatIsExpelledLosesEverythingAndComesBack(t *testing.T) {
 
 func TestScenario013AStaticMemberRestarts(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
+	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5, check.S9, check.S14}, func(w *world) {
 		static := func(id string) func(*runtime.Config) { return func(cfg *runtime.Config) { cfg.InstanceID = id } }
 		a := w.startWith("a", static("one"), working())
 		b := w.startWith("b", static("two"), working())
@@ -223,7 +223,7 @@ func TestScenario013AStaticMemberRestarts(t *testing.T) {
 
 func TestScenario014TwoMembersWithOneInstanceID(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S4}, func(w *world) {
+	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S4, check.S9}, func(w *world) {
 		same := func(cfg *runtime.Config) { cfg.InstanceID = "one" }
 		a := w.startWith("a", same, working())
 		w.startWith("b", same, working())

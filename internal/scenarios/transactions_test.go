@@ -59,7 +59,7 @@ func (w *world) transactional(opts ...kgo.Opt) *kgo.Client {
 
 func TestScenario024AbortedTransactions(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S5}, func(w *world) {
+	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S5, check.S11, check.S12, check.Poll}, func(w *world) {
 		var seen tape
 		n := w.start("a", runtime.Topic{
 			Name: "orders", VirtualPartitions: lanes(3),
@@ -86,7 +86,7 @@ func TestScenario023MarkersAroundABlockedRecord(t *testing.T) {
 	for markers := 1; markers <= 3; markers++ {
 		t.Run(fmt.Sprint("markers ", markers), func(t *testing.T) {
 			t.Parallel()
-			scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
+			scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S11, check.S12, check.Poll}, func(w *world) {
 				open := make(chan struct{})
 				client := w.transactional()
 				w.transaction(client, kgo.TryCommit, 1) // 0, marker 1

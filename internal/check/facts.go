@@ -1,0 +1,126 @@
+package check
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/runtime/observe"
+)
+
+// facts are what several checks want to know of a history, each found out once. A facts
+// belongs to one goroutine.
+type facts struct {
+	events []history.Event // ascending by Seq
+
+	as       *assignments
+	sent     []commit
+	late     map[place][]outstanding
+	excused  *excuses
+	finished map[place]uint64
+	records  map[observe.TopicPartition][]int64
+	left     map[observe.TopicPartition][]int64
+}
+
+func newFacts(events []history.Event) *facts { return &facts{events: events} }
+
+func (f *facts) assignments() *assignments {
+	if f.as == nil {
+		f.as = assignmentsOf(f.events)
+	}
+	return f.as
+}
+
+func (f *facts) commits() []commit {
+	if f.sent == nil {
+		f.sent = commitsOf(f.events)
+	}
+	return f.sent
+}
+
+func (f *facts) outstanding() map[place][]outstanding {
+	if f.late == nil {
+		f.late = outstandings(f.commits())
+	}
+	return f.late
+}
+
+func (f *facts) excuses() *excuses {
+	if f.excused == nil {
+		f.excused = excusesOf(f.events)
+	}
+	return f.excused
+}
+
+func (f *facts) terminals() map[place]uint64 {
+	if f.finished == nil {
+		f.finished = terminals(f.events)
+	}
+	return f.finished
+}
+
+// existing are the offsets that records are known to have had, ascending: those that
+// were acknowledged or found by the final read.
+func (f *facts) existing() map[observe.TopicPartition][]int64 {
+	if f.records != nil {
+		return f.records
+	}
+	f.records = map[observe.TopicPartition][]int64{}
+	for i := range f.events {
+		if e := &f.events[i]; e.Kind == history.Acked || e.Kind == history.RecordObserved {
+			f.records[e.TP()] = append(f.records[e.TP()], e.Offset)
+		}
+	}
+	for tp, list := range f.records {
+		slices.Sort(list)
+		f.records[tp] = slices.Compact(list)
+	}
+	return f.records
+}
+
+// surviving are the existing offsets without those of records that the test removed before
+// any behavior got them: they are holes.
+func (f *facts) surviving() map[observe.TopicPartition][]int64 {
+	if f.left != nil {
+		return f.left
+	}
+	f.left = map[observe.TopicPartition][]int64{}
+	entered := map[place]bool{}
+	if len(f.excuses().removed) > 0 {
+		for i := range f.events {
+			if e := &f.events[i]; e.Kind == history.Enter {
+				entered[placeOf(e)] = true
+			}
+		}
+	}
+	for tp, all := range f.existing() {
+		if f.excuses().removed[tp] == nil {
+			f.left[tp] = all
+			continue
+		}
+		for _, offset := range all {
+			if p := (place{tp, offset}); entered[p] || !f.excuses().removed[tp].has(offset) {
+				f.left[tp] = append(f.left[tp], offset)
+			}
+		}
+	}
+	return f.left
+}
+
+// exists reports whether a record is known to have had an offset.
+func (f *facts) exists(p place) bool {
+	_, ok := slices.BinarySearch(f.existing()[p.tp], p.offset)
+	return ok
+}
+
+// event is the one with a Seq, or nil.
+func (f *facts) event(seq uint64) *history.Event {
+	i := int(seq) - 1 //nolint:gosec // a Seq counts events
+	if i < 0 || i >= len(f.events) || f.events[i].Seq != seq {
+		i = sort.Search(len(f.events), func(i int) bool { return f.events[i].Seq >= seq })
+	}
+	if i < 0 || i >= len(f.events) || f.events[i].Seq != seq {
+		return nil
+	}
+	return &f.events[i]
+}
