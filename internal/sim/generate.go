@@ -80,7 +80,9 @@ func (g *generator) topics() {
 		first.MaxAhead = first.Buffer * (1 + g.IntN(4))
 	}
 	first.OnGap = pick(g, "stop", "continue")
-	first.Compact = g.chance(15)
+	if first.Compact = g.chance(15); first.Compact {
+		first.OnGap = "continue" // kfake moves the start of a log that it compacts
+	}
 	g.plan.Topics = []Topic{first}
 	if g.chance(40) {
 		g.plan.Topics = append(g.plan.Topics, Topic{
@@ -202,6 +204,10 @@ func (g *generator) answer() Fault {
 	f := Fault{Kind: FaultAnswer, Request: a.request, Error: pick(g, a.errors...), Count: 1 + g.IntN(3), For: g.between(5*sec, 20*sec)}
 	if g.chance(15) {
 		f.Count = 30
+	}
+	if t := &g.plan.Topics[g.IntN(len(g.plan.Topics))]; a.request == "Produce" && t.DeadLetters {
+		// Of these kgo tries none again, so that the runtime has to.
+		f.Topic, f.Error = deadLetters(t.Name), pick(g, "TOPIC_AUTHORIZATION_FAILED", "MESSAGE_TOO_LARGE")
 	}
 	return f
 }

@@ -19,7 +19,7 @@ import (
 
 // The kinds of faults.
 const (
-	FaultAnswer        = "answer"         // Request is answered with Error, Count times
+	FaultAnswer        = "answer"         // Request (of Topic, if it is set) is answered with Error, Count times
 	FaultSlow          = "slow"           // Request waits for Lag at the broker, Count times
 	FaultMove          = "move"           // Partition of Topic moves to Broker
 	FaultShuffle       = "shuffle"        // all partitions move
@@ -227,7 +227,7 @@ func (n *nemesis) answer(f *injected) {
 		n.w.broken("fault %d: request %q, error %q: unknown", f.index, f.Request, f.Error)
 		return
 	}
-	h := n.w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: err, Count: max(f.Count, 1), TopLevel: slices.Contains(topLevel, f.Request)})
+	h := n.w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Topic: f.Topic, Err: err, Count: max(f.Count, 1), TopLevel: slices.Contains(topLevel, f.Request)})
 	f.count, f.end = h.Hits, h.Remove
 }
 

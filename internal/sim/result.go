@@ -40,12 +40,18 @@ func (r *Result) String() string {
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "%s seed=%d %s\n", LineNote, r.Plan.Seed, n)
 	}
+	printed := map[string]int{}
 	for _, v := range r.Violations {
 		name, what, _ := strings.Cut(v, ": ")
-		fmt.Fprintf(&b, "%s %s seed=%d %s\n", LineViolation, name, r.Plan.Seed, what)
+		if printed[name]++; printed[name] <= linesPerCheck {
+			fmt.Fprintf(&b, "%s %s seed=%d %s\n", LineViolation, name, r.Plan.Seed, what)
+		}
 	}
 	return b.String()
 }
+
+// linesPerCheck is how many violations of one check are printed of a run.
+const linesPerCheck = 3
 
 // hit is how many faults had an effect.
 func (r *Result) hit() int {

@@ -40,6 +40,8 @@ type world struct {
 	producer *history.Producer
 	observer *history.Observer
 
+	coordinator *coordinator
+
 	nodes      []*node
 	current    map[string]*node // by member
 	deliveries deliveries
@@ -72,6 +74,7 @@ func run(p *Plan) *Result {
 		plan:   p, ids: map[[16]byte]string{}, history: h, producer: history.NewProducer(h), observer: history.NewObserver(h),
 		current: map[string]*node{}, deliveries: deliveries{counts: map[string]int{}},
 	}
+	w.coordinator = &coordinator{w: w, last: map[string]time.Time{}}
 	begun := time.Now()
 	if err := w.build(); err != nil {
 		w.broken("%v", err)
@@ -129,6 +132,7 @@ func (w *world) play() {
 	over := make(chan struct{})
 	var watching, producing sync.WaitGroup
 	watching.Go(func() { w.watch(over) })
+	watching.Go(func() { w.coordinator.run(over) })
 	for i := range w.plan.Producers {
 		producing.Go(func() { w.produce(i) })
 	}
@@ -204,7 +208,7 @@ func (w *world) settle() {
 			return
 		}
 		if time.Now().After(until) {
-			w.violated("L1", "not drained within %s: %s", w.plan.Settle, strings.Join(behind, ", "))
+			w.violated("L1", "not drained within %s: %s; %s", w.plan.Settle, strings.Join(behind, ", "), w.describe())
 			return
 		}
 		time.Sleep(time.Second)
@@ -228,6 +232,21 @@ func (w *world) behind() []string {
 		}
 	}
 	return behind
+}
+
+// describe is the state of the group.
+func (w *world) describe() string {
+	info := w.kafka.GroupInfo(group)
+	if info == nil {
+		return "there is no group"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "the group is %s in generation %d", info.State, info.Epoch)
+	for i := range info.Members {
+		m := &info.Members[i]
+		fmt.Fprintf(&b, ", %s has %d", m.MemberID, m.NumAssigned())
+	}
+	return b.String()
 }
 
 // leave shuts a node down, without waiting for it.

@@ -38,6 +38,8 @@ func watched(key int16) kmsg.Request {
 		return kmsg.NewPtrOffsetCommitRequest()
 	case kmsg.JoinGroup:
 		return kmsg.NewPtrJoinGroupRequest()
+	case kmsg.Heartbeat:
+		return kmsg.NewPtrHeartbeatRequest()
 	default:
 		return nil
 	}
@@ -66,6 +68,15 @@ func (c *wireConn) request(frame []byte) {
 	}
 	if err := req.ReadFrom(body); err != nil {
 		c.w.broken("wire: %T: %v", req, err)
+		return
+	}
+	switch req := req.(type) {
+	case *kmsg.OffsetCommitRequest:
+		c.w.coordinator.heard(req.MemberID)
+	case *kmsg.JoinGroupRequest:
+		c.w.coordinator.heard(req.MemberID)
+	case *kmsg.HeartbeatRequest:
+		c.w.coordinator.heard(req.MemberID)
 		return
 	}
 	c.mu.Lock()
