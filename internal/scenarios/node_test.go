@@ -27,8 +27,8 @@ type node struct {
 	name   string
 	rt     *runtime.Runtime
 	cfg    runtime.Config
-	link   *link.Link // of one that startLinked started
-	done   chan error // of one that startLinked started
+	link   *link.Link  // of one that startLinked started
+	done   chan error  // of one that startLinked started
 	dead   atomic.Bool // says nothing any more
 	killed bool
 	ended  bool // by the test
