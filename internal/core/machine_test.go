@@ -190,6 +190,49 @@ func TestQueue(t *testing.T) {
 	})
 }
 
+// TestQueueMoves: what is left moves to the front only where the memory is full and half
+// of it is free, so that it neither grows for ever nor is copied for every push.
+func TestQueueMoves(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ items, room, dropped, head int }{
+		{8, 8, 3, 3}, // grows
+		{8, 8, 4, 0},
+		{8, 8, 7, 0},
+		{7, 8, 3, 3}, // there is room
+		{7, 8, 6, 6},
+	} {
+		q := queue[int]{items: make([]int, test.items, test.room)}
+		q.drop(test.dropped)
+		q.push(1)
+		if q.head != test.head || q.len() != test.items-test.dropped+1 {
+			t.Errorf("%+v: the head is at %d, of %d", test, q.head, q.len())
+		}
+	}
+	var q queue[int]
+	for range 10 {
+		q.push(0)
+	}
+	for range 10_000 {
+		q.push(0)
+		q.drop(1)
+	}
+	if cap(q.items) > 64 {
+		t.Errorf("room for %d, where at most 11 were queued", cap(q.items))
+	}
+}
+
+// TestStrangers: a report of a lane that there is not changes nothing.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	m := New(testConfig(), 1, Handoff{})
+	m.Step(scriptStart, &Fetched{Records: []Record{{Offset: 0}}}, nil)
+	for _, id := range []LaneID{-1, LaneID(testConfig().Lanes), math.MaxInt32} {
+		if out := m.Step(scriptStart, &Succeeded{Call: Call{Epoch: 1, Lane: id, Seq: 1}}, nil); len(out) > 0 || m.Next() > 0 {
+			t.Errorf("lane %d: %v, line %d", id, out, m.Next())
+		}
+	}
+}
+
 // TestTimers compares with a search through all lanes.
 func TestTimers(t *testing.T) {
 	t.Parallel()

@@ -208,6 +208,9 @@ func (j *judge) commit(ev Event, e *Commit) {
 	if e.Next != j.wantLine() || e.Epoch != j.epoch || e.Next == j.acked && !j.again {
 		j.t.Fatalf("commit %d of epoch %d, want %d of %d after %d", e.Next, e.Epoch, j.wantLine(), j.epoch, j.acked)
 	}
+	if j.committed++; e.Seq != j.committed {
+		j.t.Fatalf("commit %d of its epoch is numbered %d", j.committed, e.Seq)
+	}
 	j.commits = append(j.commits, *e)
 	j.saw["a commit"]++
 }

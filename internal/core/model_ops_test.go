@@ -382,6 +382,11 @@ func (j *judge) rebuild() {
 // checkHandoff: the set is exactly what is finished above the line, and attempts are
 // those of what is not.
 func (j *judge) checkHandoff(h Handoff) {
+	for i, r := range h.Done {
+		if r.From >= r.To || i > 0 && r.From <= h.Done[i-1].To {
+			j.t.Fatalf("S17: the set is not runs apart: %v", h.Done)
+		}
+	}
 	var attempts []Attempt
 	for _, e := range j.log {
 		in := false

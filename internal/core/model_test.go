@@ -21,6 +21,7 @@ type model struct {
 
 	lanes      []*modelLane
 	calls      uint64
+	committed  uint64 // commits of the epoch
 	skewed     bool
 	escalated  bool
 	draining   bool
@@ -89,7 +90,7 @@ func (m *model) begin() {
 		hung[i] = l.hung
 	}
 	m.epoch++
-	m.calls, m.gen, m.tail = 0, 0, m.line
+	m.calls, m.committed, m.gen, m.tail = 0, 0, 0, m.line
 	m.skewed, m.escalated, m.draining, m.drained, m.filling, m.filled = false, false, false, false, false, false
 	m.outside, m.full, m.over = 0, false, false
 	m.again = len(m.commits) > 0 || m.again || m.line > m.acked

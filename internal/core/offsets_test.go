@@ -111,6 +111,41 @@ func TestOffsetsKeepRuns(t *testing.T) {
 	}
 }
 
+// TestOffsetsBlocks: runs and the line where blocks meet. Offset 2i is at place i.
+func TestOffsetsBlocks(t *testing.T) {
+	t.Parallel()
+	const b = blockSize
+	for name, test := range map[string]struct {
+		finish [][2]uint64 // places, [from, to); the line advances after each
+		line   Offset
+		ahead  int
+		runs   string
+	}{
+		"a block alone":             {[][2]uint64{{b, 2 * b}}, 0, 4 * b, "[{128 255}]"},
+		"a block, and behind a gap": {[][2]uint64{{b, 2 * b}, {2*b + 1, 2*b + 2}}, 0, 4 * b, "[{128 255} {258 259}]"},
+		"two blocks and a part":     {[][2]uint64{{b, 3 * b}, {3 * b, 3*b + 2}}, 0, 4 * b, "[{128 387}]"},
+		"a part, then its block":    {[][2]uint64{{0, 10}, {10, b}}, 2 * b, 3 * b, "[]"},
+		"a part, then two blocks":   {[][2]uint64{{0, 10}, {10, 2 * b}, {2*b + 3, 2*b + 4}}, 4 * b, 2 * b, "[{262 263}]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var o offsets
+			for i := range Offset(4 * b) {
+				o.add(2 * i)
+			}
+			for _, f := range test.finish {
+				for place := f[0]; place < f[1]; place++ {
+					o.finish(place)
+				}
+				o.advance()
+			}
+			if got := fmt.Sprint(o.runs()); o.line != test.line || o.ahead() != test.ahead || got != test.runs {
+				t.Errorf("line %d ahead %d runs %s, want %d %d %s", o.line, o.ahead(), got, test.line, test.ahead, test.runs)
+			}
+		})
+	}
+}
+
 // TestInvariants: what must not happen panics, and says what was seen.
 func TestInvariants(t *testing.T) {
 	t.Parallel()
@@ -122,21 +157,45 @@ func TestInvariants(t *testing.T) {
 			}
 		}
 	}
+	broken := func(breaks func(*Machine), then func(*Machine)) func() {
+		return func() {
+			m := New(testConfig(), 1, Handoff{})
+			breaks(m)
+			then(m)
+		}
+	}
+	throttle := func(m *Machine) { m.throttle(nil) }
+	serveWaiting := func(m *Machine) { m.serveWaiting(scriptStart, nil) }
+	without := func(set func(*Config)) func() {
+		return func() {
+			cfg := testConfig()
+			set(&cfg)
+			New(cfg, 1, Handoff{})
+		}
+	}
 	fetch := &Fetched{Records: []Record{{Offset: 7}, {Offset: 8}}}
 	call := Call{Epoch: 1, Seq: 1}
 	for name, test := range map[string]struct {
 		does func()
 		says string
 	}{
-		"below the line":        {step(&Fetched{Records: []Record{{Offset: 4}}}), "offset 4 was fetched below 5"},
-		"twice":                 {step(fetch, fetch), "offset 7 was fetched below 9"},
-		"moved back":            {step(fetch, &Repositioned{Gen: 1, To: 8}), "repositioned to 8, below 9"},
-		"too much progress":     {step(fetch, &Progress{Call: call, Done: 3}), "3 of 2 records complete"},
-		"failed past the end":   {step(fetch, &Failed{Call: call, Done: 2}), "record 2 of 2 failed"},
-		"progress taken back":   {step(fetch, &Progress{Call: call, Done: 1}, &Failed{Call: call}), "0 of 2 records complete, 1 before"},
-		"a reason of our own":   {step(&Paused{Ahead}), "pause for ahead from outside"},
-		"finished twice":        {func() { var o offsets; o.add(1); o.finish(0); o.finish(0) }, "finished twice"},
-		"a config without room": {func() { New(Config{Lanes: 1}, 1, Handoff{}) }, "config {"},
+		"below the line":      {step(&Fetched{Records: []Record{{Offset: 4}}}), "offset 4 was fetched below 5"},
+		"twice":               {step(fetch, fetch), "offset 7 was fetched below 9"},
+		"moved back":          {step(fetch, &Repositioned{Gen: 1, To: 8}), "repositioned to 8, below 9"},
+		"too much progress":   {step(fetch, &Progress{Call: call, Done: 3}), "3 of 2 records complete"},
+		"failed past the end": {step(fetch, &Failed{Call: call, Done: 2}), "record 2 of 2 failed"},
+		"progress taken back": {step(fetch, &Progress{Call: call, Done: 1}, &Failed{Call: call}), "0 of 2 records complete, 1 before"},
+		"a reason of our own": {step(&Paused{Ahead}), "pause for ahead from outside"},
+		"finished twice":      {func() { var o offsets; o.add(1); o.finish(0); o.finish(0) }, "finished twice"},
+		"not delivered":       {func() { var o offsets; o.add(1); o.finish(1) }, "record 1 of 1 is finished"},
+		"no lanes":            {without(func(c *Config) { c.Lanes = 0 }), "config {"},
+		"no hand-over":        {without(func(c *Config) { c.HandOverMax = 0 }), "config {"},
+		"no forward":          {without(func(c *Config) { c.MaxForwards = 0 }), "config {"},
+		"too few records":     {broken(func(m *Machine) { m.buffered = -1 }, throttle), "-1 records of 0 bytes"},
+		"too few bytes":       {broken(func(m *Machine) { m.bytes = -1 }, throttle), "0 records of -1 bytes"},
+		"too few calls":       {broken(func(m *Machine) { m.calls = -1 }, throttle), "-1 calls"},
+		"too few forwards":    {broken(func(m *Machine) { m.forwards.flying = -1 }, serveWaiting), "-1 forwards fly of 0"},
+		"too many forwards":   {broken(func(m *Machine) { m.forwards.flying = 1 }, serveWaiting), "1 forwards fly of 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
