@@ -1,0 +1,71 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/overlay"
+)
+
+// TestTable: each wrong runtime can be made, and names a check that exists. Whether they
+// are caught is for `make wrong`.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	checks := map[string]int{}
+	for _, c := range check.All() {
+		checks[c.Name] = 0
+	}
+	names := map[string]bool{}
+	for _, w := range runtimes() {
+		if names[w.name] {
+			t.Errorf("%s: twice", w.name)
+		}
+		names[w.name] = true
+		if _, ok := checks[w.check]; !ok {
+			t.Errorf("%s: there is no check %s", w.name, w.check)
+		}
+		checks[w.check]++
+		files, err := overlay.Apply(filepath.Join("..", ".."), w.edits...)
+		if err != nil {
+			t.Errorf("%s: %v", w.name, err)
+		}
+		for path := range files {
+			if dir := filepath.Base(filepath.Dir(path)); !slices.Contains([]string{"core", "engine", "kafka"}, dir) {
+				t.Errorf("%s changes %s", w.name, dir)
+			}
+		}
+	}
+	if len(names) < 25 {
+		t.Errorf("%d wrong runtimes, want 25", len(names))
+	}
+	delete(checks, check.S15) // the simulator keeps no logs; internal/scenarios has a canary
+	for name, n := range checks {
+		if n == 0 {
+			t.Errorf("no wrong runtime for %s", name)
+		}
+	}
+}
+
+// TestRead: what counts as caught, and what does not.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, out string
+		want      verdict
+	}{
+		{"caught", "PLAY 3\nVIOLATION S1 seed=3 lost\nVIOLATION S2 seed=3 passed\n", verdict{seed: 3, says: "S2: passed"}},
+		{"another check", "VIOLATION S1 seed=3 lost\n", verdict{quiet: true, says: "no violation; of other checks: [S1]"}},
+		{"in passing", "the check says VIOLATION S2 seed=3 passed\n", verdict{quiet: true, says: "no violation; of other checks: []"}},
+		{"a panic", "panic: deadlock\n\nVIOLATION S2 seed=3 passed\n", verdict{says: "panic: deadlock"}},
+	} {
+		if got := read(strings.NewReader(test.out), "S2"); got != test.want {
+			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
+		}
+	}
+	if got := read(strings.NewReader("VIOLATION L1 seed=4 stuck\n"), anyCheck); got.seed != 4 {
+		t.Errorf("any check: %+v", got)
+	}
+}
