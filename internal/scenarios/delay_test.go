@@ -34,6 +34,13 @@ func (s *stamps) receive(_ context.Context, rec *actors.Record) error {
 	return nil
 }
 
+// count is of how many records.
+func (s *stamps) count() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(len(s.of))
+}
+
 func (s *stamps) after(offset int64) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +51,7 @@ func delayed(d time.Duration, b actors.Factory) runtime.Topic {
 	return runtime.Topic{Name: "later", Delay: d, VirtualPartitions: lanes(4), Behavior: b}
 }
 
-func TestDelayIsExact(t *testing.T) {
+func TestScenario066DelayIsExact(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"later"}, []string{check.S1, check.S2, check.S5, check.S8}, func(w *world) {
 		seen := newStamps()
@@ -59,6 +66,7 @@ func TestDelayIsExact(t *testing.T) {
 				t.Errorf("offset %d was handed over %v after its timestamp, want 10s", o, got)
 			}
 		}
+		w.counters.hitN("delayed", seen.count())
 	})
 }
 
@@ -175,57 +183,6 @@ func TestScenario071APauseSurvivesARevoke(t *testing.T) {
 			if got := seen.after(o); got < time.Minute || got > time.Minute+time.Second {
 				t.Errorf("offset %d was handed over %v after its timestamp, want 1m", o, got)
 			}
-		}
-	})
-}
-
-func TestDelayWithTimestampsOutOfOrderMissingAndFarAhead(t *testing.T) {
-	t.Parallel()
-	const skew = 5 * time.Minute
-	scenario(t, []string{"later:4"}, []string{check.S1, check.S2, check.S5, check.S8}, func(w *world) {
-		now := time.Now()
-		cases := []struct {
-			timestamps []time.Time
-			want       []time.Duration // after now
-		}{
-			{[]time.Time{now, now.Add(-5 * time.Second), now.Add(2 * time.Second), now.Add(-time.Hour)}, // the head holds its lane
-				[]time.Duration{10 * time.Second, 10 * time.Second, 12 * time.Second, 12 * time.Second}},
-			{[]time.Time{time.UnixMilli(-1)}, []time.Duration{10 * time.Second}},                      // from when it was first seen
-			{[]time.Time{now.Add(50 * 365 * 24 * time.Hour)}, []time.Duration{skew + 10*time.Second}}, // from MaxSkew ahead
-			{[]time.Time{now.Add(3 * time.Minute)}, []time.Duration{3*time.Minute + 10*time.Second}},
-		}
-		seen := make([]*stamps, len(cases))
-		for p := range cases {
-			seen[p] = newStamps()
-		}
-		topic := delayed(10*time.Second, handle(func(ctx context.Context, rec *actors.Record) error {
-			return seen[rec.Partition].receive(ctx, rec)
-		}))
-		topic.MaxSkew = skew
-		n := w.start("a", topic)
-		now0 := time.Now()
-		shift := now0.Sub(now) // joining took a moment
-		ends := []int64{}
-		for p, c := range cases {
-			for _, at := range c.timestamps {
-				w.produceRecords(&actors.Record{Topic: "later", Partition: int32(p), Key: []byte("k"), Timestamp: at})
-			}
-			ends = append(ends, int64(len(c.timestamps)))
-		}
-		w.drained(2*skew, map[string][]int64{"later": ends})
-		for p, c := range cases {
-			for o, want := range c.want {
-				got := seen[p].at[int64(o)].Sub(now)
-				if p == 1 || p == 2 {
-					want += shift
-				}
-				if got != want {
-					t.Errorf("partition %d offset %d: handed over after %v, want %v", p, o, got, want)
-				}
-			}
-		}
-		if skewed := find[observe.SkewCapped](n); len(skewed) != 1 || skewed[0].TP.Partition != 2 {
-			t.Errorf("told of the skew of %+v, want that of partition 2", skewed)
 		}
 	})
 }

@@ -174,20 +174,21 @@ func TestADelayWithAFullBufferIsExact(t *testing.T) {
 	}
 }
 
-// While one lane holds the line, the others run on up to MaxAhead; then nothing is fetched
-// until the line moves.
-func TestScenario084TheOthersRunUpToMaxAhead(t *testing.T) {
+// While one lane waits ten minutes for a retry, the others run on up to MaxAhead; then
+// nothing is fetched until the line moves.
+func TestScenario087TheOthersRunUpToMaxAhead(t *testing.T) {
 	t.Parallel()
 	const ahead, records = 50, 120
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S3, check.S5, check.S14, check.S16}, func(w *world) {
-		open := make(chan struct{})
 		var others tape
 		n := w.start("a", runtime.Topic{
 			Name: "orders", VirtualPartitions: lanes(2), Buffer: runtime.Buffer{Records: 10}, MaxAhead: ahead,
 			Behavior: handle(func(_ context.Context, rec *actors.Record) error {
 				if string(rec.Value) == "held" {
-					w.hit("held line")
-					<-open
+					if rec.Attempt == 1 {
+						w.hit("retry in ten minutes")
+						return actors.RetryAfter(10*time.Minute, errNotYet)
+					}
 					return nil
 				}
 				others.add("%s", rec.Value)
@@ -205,8 +206,8 @@ func TestScenario084TheOthersRunUpToMaxAhead(t *testing.T) {
 			t.Errorf("paused for %v, %d ahead, %d buffered; want ahead, %d and 1", s.PauseReasons, s.Ahead, s.Buffered, ahead)
 		}
 		w.wantCommitted("orders", 0, 0)
-		close(open)
-		w.drained(10*time.Second, map[string][]int64{"orders": {records + 1}})
+		n.wantProbe("/livez", 200)
+		w.drained(10*time.Minute, map[string][]int64{"orders": {records + 1}})
 		others.want(t, numbers(0, records)...)
 		if paused, resumed := n.pauses(tp("orders", 0), "ahead"); paused == 0 || resumed != paused {
 			t.Errorf("paused %d times and resumed %d times, want some and as many", paused, resumed)

@@ -100,7 +100,7 @@ func TestAStopDoesNotWaitForWhatWaits(t *testing.T) {
 	})
 }
 
-func TestShutdownFromEverywhere(t *testing.T) {
+func TestScenario103ShutdownFromEverywhere(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
 		var hooked sync.WaitGroup
@@ -121,6 +121,7 @@ func TestShutdownFromEverywhere(t *testing.T) {
 		var callers sync.WaitGroup
 		for range 10 {
 			callers.Go(func() {
+				w.hit("shutdown")
 				if err := n.rt.Shutdown(context.Background()); err != nil {
 					t.Error(err)
 				}

@@ -175,7 +175,7 @@ func (f *fragile) Stop(context.Context, error) error { return f.stop() }
 
 func nothing() error { return nil }
 
-func TestStartThatFailsBlamesNoRecord(t *testing.T) {
+func TestScenario085AStartThatFails(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
 		var starts tape
@@ -184,6 +184,7 @@ func TestStartThatFailsBlamesNoRecord(t *testing.T) {
 			Behavior: func(actors.VirtualPartition) actors.Behavior {
 				return &fragile{stop: nothing, start: func() error {
 					starts.add("start")
+					w.hit("start")
 					switch len(starts.lines()) {
 					case 1:
 						return errNotYet
@@ -232,7 +233,7 @@ func TestStartThatHangsHoldsItsLaneAlone(t *testing.T) {
 	})
 }
 
-func TestStopsThatPanicOrHangDelayNothingBeyondTheBudget(t *testing.T) {
+func TestScenario085StopsThatPanicOrHang(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2}, func(w *world) {
 		open := make(chan struct{})
@@ -240,6 +241,7 @@ func TestStopsThatPanicOrHangDelayNothingBeyondTheBudget(t *testing.T) {
 			Name: "orders", VirtualPartitions: lanes(2),
 			Behavior: func(vp actors.VirtualPartition) actors.Behavior {
 				return &fragile{start: nothing, stop: func() error {
+					w.hit("stop")
 					if vp.Index == 1 {
 						panic("in Stop")
 					}
