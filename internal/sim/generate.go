@@ -202,6 +202,9 @@ var answers = []answer{ //nolint:gochecknoglobals // a table
 func (g *generator) answer() Fault {
 	a := answers[g.IntN(len(answers))]
 	f := Fault{Kind: FaultAnswer, Request: a.request, Error: pick(g, a.errors...), Count: 1 + g.IntN(3), For: g.between(5*sec, 20*sec)}
+	if f.Error == "UNKNOWN_MEMBER_ID" && g.plan.Members[0].Instance != "" {
+		f.Error = "NOT_COORDINATOR" // a broker that says so has forgotten the instance, too
+	}
 	if g.chance(15) {
 		f.Count = 30
 	}

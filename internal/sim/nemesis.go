@@ -55,6 +55,7 @@ type injected struct {
 	Fault
 
 	index int
+	of    string // the incarnation that it works on; empty: any
 	hits  atomic.Int64
 	count func() int // hits that somebody else counts; nil: none
 	end   func()     // ends it; nil: it has no end
@@ -129,10 +130,20 @@ func (n *nemesis) end(f *injected) {
 	n.mu.Unlock()
 	if !over && f.end != nil {
 		f.end()
+		n.w.observer.Fault(f.of, f.Kind, false)
 	}
 }
 
 func (n *nemesis) begin(f *injected) {
+	if node := n.w.current[f.Member]; node != nil {
+		f.of = node.name
+	}
+	n.w.observer.Fault(f.of, f.Kind, true)
+	defer func() {
+		if f.end == nil { // it is over
+			n.w.observer.Fault(f.of, f.Kind, false)
+		}
+	}()
 	switch f.Kind {
 	case FaultAnswer, FaultSlow, FaultMove, FaultShuffle, FaultRehash, FaultDeleteRecords, FaultCompact, FaultBounce:
 		n.brokers(f)
@@ -193,6 +204,10 @@ func (n *nemesis) brokers(f *injected) {
 			return // it is away already
 		}
 		f.hits.Add(1)
+		n.w.clients.Cut(address(f.Broker)) // kfake goes on serving connections that there are
+		for _, node := range n.w.nodes {
+			node.link.Cut(address(f.Broker))
+		}
 		f.end = func() {
 			if _, _, err := k.AddNode(f.Broker, firstPort+int(f.Broker)); err != nil {
 				n.w.broken("broker %d does not come back: %v", f.Broker, err)

@@ -110,6 +110,7 @@ func (n *node) alive() bool {
 func (n *node) kill() {
 	n.dead.Store(true)
 	n.link.Kill()
+	n.w.observer.Killed(n.name)
 	n.asked = true
 	n.w.background.Go(func() { // what is left of it in this process
 		over, cancel := context.WithCancel(context.Background())

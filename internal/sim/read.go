@@ -2,11 +2,12 @@ package sim
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/check"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -29,11 +30,13 @@ func (w *world) finalRead() {
 			}
 			next[r.Partition] = r.Offset + 1
 			if !r.Attrs.IsControl() {
-				w.observer.Record(at, r.Offset, r.Key)
+				w.observer.Read(record(r))
 			}
 		})
+		w.observer.TopicRead(t.Name)
 		if t.DeadLetters {
 			w.read(deadLetters(t.Name), w.deadLetter)
+			w.observer.TopicRead(deadLetters(t.Name))
 		}
 	}
 }
@@ -72,22 +75,21 @@ func (w *world) read(topic string, each func(*kgo.Record)) {
 	}
 }
 
+// record is a record as behaviors get it.
+func record(r *kgo.Record) *actors.Record {
+	rec := &actors.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
+	if r.Timestamp.UnixMilli() == -1 {
+		rec.Timestamp = time.Time{}
+	}
+	for _, h := range r.Headers {
+		rec.Headers = append(rec.Headers, actors.Header(h))
+	}
+	return rec
+}
+
 // deadLetter writes down a copy.
 func (w *world) deadLetter(r *kgo.Record) {
-	if r.Attrs.IsControl() {
-		return
+	if !r.Attrs.IsControl() && !w.observer.Copy(record(r)) {
+		w.violated(check.S10, "offset %d of %s does not say what it is a copy of", r.Offset, r.Topic)
 	}
-	var at observe.TopicPartition
-	var offset int64
-	for _, h := range r.Headers {
-		switch h.Key {
-		case "__dlq.errors.topic":
-			at.Topic = string(h.Value)
-		case "__dlq.errors.partition":
-			_, _ = fmt.Sscan(string(h.Value), &at.Partition) // S1 sees it when it is none
-		case "__dlq.errors.offset":
-			_, _ = fmt.Sscan(string(h.Value), &offset) // as above
-		}
-	}
-	w.observer.DeadLetter(r.Topic, at, offset, r.Timestamp)
 }

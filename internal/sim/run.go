@@ -15,6 +15,7 @@ import (
 
 	"github.com/troupe-go/troupe/internal/check"
 	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/internal/link"
 	"github.com/troupe-go/troupe/runtime"
 )
 
@@ -41,6 +42,7 @@ type world struct {
 	observer *history.Observer
 
 	coordinator *coordinator
+	clients     *link.Link // of those that are no members
 
 	nodes      []*node
 	current    map[string]*node // by member
@@ -74,6 +76,7 @@ func run(p *Plan) *Result {
 		plan:   p, ids: map[[16]byte]string{}, history: h, producer: history.NewProducer(h), observer: history.NewObserver(h),
 		current: map[string]*node{}, deliveries: deliveries{counts: map[string]int{}},
 	}
+	w.clients = link.New(w.network.DialContext, nil)
 	w.coordinator = &coordinator{w: w, last: map[string]time.Time{}}
 	begun := time.Now()
 	if err := w.build(); err != nil {
@@ -84,6 +87,7 @@ func run(p *Plan) *Result {
 	w.stop()
 	w.finalRead()
 	w.kafka.Close()
+	w.clients.Wait()
 	w.judge()
 	w.result.Virtual = time.Since(begun)
 	return &w.result
@@ -118,7 +122,7 @@ func (w *world) build() error {
 
 // client is a Kafka client that no fault of the network concerns.
 func (w *world) client(opts ...kgo.Opt) *kgo.Client {
-	opts = append([]kgo.Opt{kgo.SeedBrokers(w.kafka.ListenAddrs()...), kgo.Dialer(w.network.DialContext)}, opts...)
+	opts = append([]kgo.Opt{kgo.SeedBrokers(w.kafka.ListenAddrs()...), kgo.Dialer(w.clients.Dial)}, opts...)
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		w.broken("client: %v", err)
@@ -205,6 +209,7 @@ func (w *world) settle() {
 	for {
 		behind := w.behind()
 		if len(behind) == 0 {
+			w.observer.Settled()
 			return
 		}
 		if time.Now().After(until) {
