@@ -152,3 +152,37 @@ func TestALeaseThatEndsWhileAStopDrains(t *testing.T) {
 		r.wantCommitted(0, 0)
 	})
 }
+
+// A member that is thrown out while a revoke drains joins anew as another one, whose commits
+// the group takes. So what the old one drains is fenced at once.
+func TestARevokeEndsWhenTheGroupDropsTheMember(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 3
+		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
+			time.Sleep(time.Duration(rec.Offset) * 4 * time.Second)
+			return nil
+		})
+	}, func(r *rig) {
+		dropped := false
+		r.client.commitAs = func(CommitLine) CommitResult {
+			if dropped {
+				return CommitResult{}
+			}
+			dropped = true
+			return CommitResult{Outcome: observe.Refused, Fenced: true, Err: context.Canceled}
+		}
+		r.assign(0)
+		r.fetch(0, laneKeys(3), 0, 1, 2) // 0 is finished at once, and its commit refused
+		begun := time.Now()
+		r.e.Revoked([]observe.TopicPartition{tp(0)})
+		if took := time.Since(begun); took > commitEvery {
+			t.Errorf("the revoke took %v, want at most %v: until the answer", took, commitEvery)
+		}
+		time.Sleep(time.Minute)
+		r.wantCommitted(0, 0)
+		if n := count[observe.Lost](r.events); n != 1 || len(r.client.rebuilds) != 1 {
+			t.Errorf("%d losses, rebuilds %v, want one of each", n, r.client.rebuilds)
+		}
+	})
+}

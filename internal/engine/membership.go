@@ -17,7 +17,7 @@ import (
 // Assigned begins partitions. A lease that ran out before is a loss of those that are
 // there: then the client is rebuilt and nothing begins.
 func (e *Engine) Assigned(as []Assignment) {
-	if len(e.holds()) > 0 && !e.lease.check(e.now()) {
+	if e.holds() && !e.lease.check(e.now()) {
 		e.loseAll(errLease)
 		return
 	}
@@ -69,26 +69,40 @@ func (e *Engine) present() []observe.TopicPartition {
 	return tps
 }
 
-// holds names what is assigned, and what a stop drains.
-func (e *Engine) holds() []observe.TopicPartition {
+// holds reports whether an assignment is not over: in the table, drained by a stop, or in
+// the middle of a revoke.
+func (e *Engine) holds() bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return slices.AppendSeq(slices.Collect(maps.Keys(e.assigned)), maps.Keys(e.stopping))
+	return len(e.assigned)+len(e.stopping)+len(e.revoked) > 0
 }
 
-// loseAll fences every partition and joins the group anew, unless a stop is under way.
+// loseAll fences every partition and joins the group anew, unless a stop is under way. A
+// revoke that is under way ends with it: what it would commit later, the group would take
+// for the new membership's.
 func (e *Engine) loseAll(cause error) {
-	tps := e.holds()
-	if len(tps) == 0 {
-		return
-	}
-	e.Lost(tps, cause)
-	e.mu.RLock()
-	closing := e.closing
-	e.mu.RUnlock()
-	if !closing {
+	as, closing := e.takeAll()
+	e.lost(as, cause)
+	if len(as) > 0 && !closing {
 		e.opts.Client.Rebuild(cause)
 	}
+}
+
+// takeAll takes what holds counts, but for what its revoke is through with, and reports
+// whether a stop is under way.
+func (e *Engine) takeAll() (as []*assignment, closing bool) { //nolint:nonamedreturns // tells them apart
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	as = slices.Collect(maps.Values(e.assigned))
+	as = slices.AppendSeq(as, maps.Values(e.stopping))
+	for a := range e.revoked {
+		if !a.done.happened() {
+			as = append(as, a)
+		}
+	}
+	clear(e.assigned)
+	clear(e.stopping)
+	return as, e.closing
 }
 
 // Revoked drains, commits and fences partitions that move to another member. It
@@ -138,7 +152,10 @@ func (e *Engine) revokes() []*assignment {
 
 // Lost fences partitions at once: another member may be at work on them.
 func (e *Engine) Lost(tps []observe.TopicPartition, cause error) {
-	as := e.take(tps)
+	e.lost(e.take(tps), cause)
+}
+
+func (e *Engine) lost(as []*assignment, cause error) {
 	if len(as) > 0 {
 		e.pass(failpoint.Lose)
 	}
