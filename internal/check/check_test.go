@@ -15,7 +15,7 @@ func wholeRun() []ev {
 	return run(
 		ev{Kind: history.Canary, Text: "secret"}, ev{Kind: history.Logged, Text: "fine"},
 		assigned(1), acked(0), acked(1), acked(3), epoch(1, span(history.Fetched, 0, 4)), lane(1, epoch(1, of(history.RetryScheduled, 3))),
-		started(1, 0), due(8*micro, enter(0)), leave(0), started(1, 1), enter(1), leave(1), lane(1, started(1, 3)), lane(1, enter(3)), lane(1, leave(3)),
+		started(1, 0), due(8*micro, enter(0)), leave(0), started(1, 1), enter(1), leave(1), lane(1, started(1, 3)), lane(1, key("l", enter(3))), lane(1, key("l", leave(3))),
 		epoch(1, sent(2)), epoch(1, ok(2)), committed(0), committed(2),
 		sampled(history.Sample{Buffered: 1, MaxBuffered: 2}),
 		acked(4), epoch(1, span(history.Fetched, 4, 5)), dest("dlq", epoch(1, of(history.Forwarded, 4))),

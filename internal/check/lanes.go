@@ -8,6 +8,9 @@ import (
 // calls begin by ascending offset; the same offset again is a redelivery. A Disturbance
 // and a failure of the partition's own supervisor begin anew: what it held in memory, and
 // with it what was finished above the acknowledged line, is not trusted (scenario 86).
+// Besides, a key has one virtual partition of a partition for as long as the incarnation
+// lives: a call that goes on over a revoke holds that one, and in another a later record of
+// the key would run beside it. That counts as nothing compared.
 func Order(events []history.Event) Verdict { return order(newFacts(events)) }
 
 func order(f *facts) Verdict {
@@ -47,7 +50,29 @@ func order(f *facts) Verdict {
 		}
 		last[w] = e
 	}
+	oneLane(f, &v)
 	return v
+}
+
+// oneLane looks for keys that change their virtual partition.
+func oneLane(f *facts, v *Verdict) {
+	type owner struct {
+		holding
+		key string
+	}
+	last := map[owner]*history.Event{}
+	for i := range f.events {
+		e := &f.events[i]
+		if e.Kind != history.Enter || e.Key == nil {
+			continue
+		}
+		o := owner{holdingOf(e), string(e.Key)}
+		if before := last[o]; before != nil && before.Lane != e.Lane {
+			v.add([]uint64{before.Seq, e.Seq}, "%s: %s key %q: offset %d began in lane %d, and offset %d in lane %d",
+				e.Incarnation, e.TP(), e.Key, before.Offset, before.Lane, e.Offset, e.Lane)
+		}
+		last[o] = e
+	}
 }
 
 // Overlap judges S6: within an incarnation no two calls of a virtual partition overlap,
