@@ -31,7 +31,6 @@ func TestDelay(t *testing.T) {
 		{"first", supervision.Backoff{Min: 3, Max: 100}, 1, 0, 3},
 		{"doubles", supervision.Backoff{Min: 3, Max: 100}, 3, 0, 12},
 		{"is capped", supervision.Backoff{Min: 3, Max: 10}, 3, 0, 10},
-		{"stays capped", supervision.Backoff{Min: 3, Max: 10}, math.MaxInt, 0, 10},
 		{"constant", supervision.Backoff{Min: 7, Max: 7}, 9, 0, 7},
 		{"jitter", supervision.Backoff{Min: 1000, Max: 1000}, 1, 0.25, 750},
 		{"is never 0", supervision.Backoff{Min: 1, Max: 1}, 1, almostOne, 1},
@@ -39,13 +38,33 @@ func TestDelay(t *testing.T) {
 		{"no overflow on doubling", supervision.Backoff{Min: most/2 + 1, Max: most}, 2, 0, most},
 		{"no overflow of floats", supervision.Backoff{Min: most, Max: most}, 1, 0, most},
 		{"min above max", supervision.Backoff{Min: 10, Max: 5}, 4, 0, 5},
-		{"min 0 ends", supervision.Backoff{Min: 0, Max: 5}, math.MaxInt, 0, 0},
 		{"zero value", supervision.Backoff{}, 3, 0.5, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			if got := c.b.Delay(c.n, c.jitter); got != c.want {
 				t.Errorf("Delay(%d, %v) of %+v = %d, want %d", c.n, c.jitter, c.b, got, c.want)
+			}
+		})
+	}
+}
+
+// TestDelayEnds: the last try that there is takes no longer than the first. On a wrong
+// loop, which would take years, the test fails instead of the whole run.
+func TestDelayEnds(t *testing.T) {
+	t.Parallel()
+	for _, b := range []supervision.Backoff{{Min: 3, Max: 10}, {Min: 7, Max: 7}, {Min: 0, Max: 5}} {
+		t.Run(fmt.Sprint(b), func(t *testing.T) {
+			t.Parallel()
+			got := make(chan time.Duration, 1)
+			go func() { got <- b.Delay(math.MaxInt, 0) }()
+			select {
+			case d := <-got:
+				if want := b.Delay(100, 0); d != want {
+					t.Errorf("%d, want %d", d, want)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("it counts the tries one by one")
 			}
 		})
 	}

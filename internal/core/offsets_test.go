@@ -157,7 +157,7 @@ func TestInvariants(t *testing.T) {
 			}
 		}
 	}
-	broken := func(breaks func(*Machine), then func(*Machine)) func() {
+	broken := func(breaks, then func(*Machine)) func() {
 		return func() {
 			m := New(testConfig(), 1, Handoff{})
 			breaks(m)
