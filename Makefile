@@ -10,6 +10,9 @@ FLAKE_PKGS  ?= ./internal/engine/... ./internal/kafka/...
 FLAKE_RUN   ?= (?i)rebalance|revoke|kill|freez|stop|shutdown|member
 FLAKE_COUNT ?= 200
 
+# How long `make fuzz` takes, for each entry.
+FUZZ_TIME ?= 10m
+
 # What `make sim` plays.
 SEEDS ?= 1-50
 
@@ -20,6 +23,12 @@ govulncheck   := golang.org/x/vuln/cmd/govulncheck
 
 $(TOOLS)/%:
 	$(GO) build -C tools -trimpath -o $@ $($*)
+
+# Gremlins is a module of its own, so that neither its dependencies nor the linter's move the other's.
+GREMLINS := $(CURDIR)/.bin/gremlins-$(shell cat tools/gremlins/go.mod tools/gremlins/go.sum | cksum | cut -d' ' -f1)
+
+$(GREMLINS):
+	$(GO) build -C tools/gremlins -trimpath -o $@ github.com/go-gremlins/gremlins/cmd/gremlins
 
 .PHONY: help
 help: ## print this list
@@ -72,9 +81,18 @@ mutants: ## break the core in known ways; the named tests must notice
 wrong: ## play runtimes that decide one thing wrongly; the named checks must object
 	$(GO) run ./internal/wrong
 
+.PHONY: mutation
+mutation: $(GREMLINS) ## change core and supervision in every small way; the tests must notice
+	$(GO) run ./internal/mutation -gremlins $<
+
+.PHONY: fuzz
+fuzz: ## fuzz the conversations of the core's model
+	$(GOTEST) -timeout=0 -run '^$$' -fuzz '^FuzzModel$$' -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x ./internal/core
+	$(GOTEST) -timeout=0 -run '^$$' -fuzz '^FuzzModelDrain$$' -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x ./internal/core
+
 # What takes longer than CI may.
 .PHONY: deep
-deep: wrong ## the checks on the checks, and long runs
+deep: wrong mutation fuzz ## the checks on the checks, and long runs
 
 .PHONY: sim
 sim: ## play seeds in the simulator: make sim SEEDS=1-200
