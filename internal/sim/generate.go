@@ -76,7 +76,7 @@ func (g *generator) topics() {
 		first.Timeout = g.between(sec, 10*sec)
 	}
 	if g.chance(30) {
-		first.Buffer = 20 + g.IntN(200)
+		first.Buffer = 5 + g.IntN(100)
 		first.MaxAhead = first.Buffer * (1 + g.IntN(4))
 	}
 	first.OnGap = pick(g, "stop", "continue")
@@ -86,7 +86,7 @@ func (g *generator) topics() {
 	g.plan.Topics = []Topic{first}
 	if g.chance(40) {
 		g.plan.Topics = append(g.plan.Topics, Topic{
-			Name: jobs, Partitions: int32(1 + g.IntN(4)), Lanes: 1 + g.IntN(8), Delay: g.between(sec, 40*sec), //nolint:gosec // a few
+			Name: jobs, Partitions: int32(1 + g.IntN(4)), Lanes: 1 + g.IntN(8), Delay: g.between(sec, 40*sec), Buffer: pick(g, 0, 10+g.IntN(30)), //nolint:gosec // a few
 			DeadLetters: g.chance(50), Attempts: 3, OnGap: "continue", Calls: g.calls(),
 		})
 	}

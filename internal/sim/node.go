@@ -43,7 +43,9 @@ func (w *world) start(m Member) *node {
 		return n
 	}
 	n.rt = rt
+	w.mu.Lock()
 	w.nodes = append(w.nodes, n)
+	w.mu.Unlock()
 	w.current[m.Name] = n
 	go func() { // ends with Run, which the end of the run waits for
 		defer close(n.ended)

@@ -44,7 +44,7 @@ type world struct {
 	coordinator *coordinator
 	clients     *link.Link // of those that are no members
 
-	nodes      []*node
+	nodes      []*node          // one goroutine appends, under mu
 	current    map[string]*node // by member
 	deliveries deliveries
 	background sync.WaitGroup
@@ -176,10 +176,11 @@ func (w *world) watch(over <-chan struct{}) {
 	for {
 		select {
 		case <-over:
-			w.observe(seen)
+			w.observe(map[string]map[int32]int64{}) // all of it, behind Settled
 			return
 		case <-ticker.C:
 			w.observe(seen)
+			w.sample()
 		}
 	}
 }
@@ -205,11 +206,11 @@ func (w *world) observe(seen map[string]map[int32]int64) {
 
 // settle waits until everything is committed: L1.
 func (w *world) settle() {
+	defer w.observer.Settled()
 	until := time.Now().Add(time.Duration(w.plan.Settle))
 	for {
 		behind := w.behind()
 		if len(behind) == 0 {
-			w.observer.Settled()
 			return
 		}
 		if time.Now().After(until) {
@@ -296,6 +297,7 @@ func (w *world) stop() {
 func (w *world) judge() {
 	r := &w.result
 	r.Events = w.history.Events()
+	r.Reached = reached(r.Events)
 	r.Report = check.Judge(r.Events)
 	for _, v := range r.Report.Verdicts {
 		for _, x := range v.Violations {
