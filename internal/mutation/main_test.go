@@ -120,6 +120,7 @@ func TestTally(t *testing.T) {
 		"not viable":           {[]*mutant{a("1", killed), a("2", notViable)}, nil, 1, ""},
 		"argued":               {[]*mutant{a("1", killed), a("2", lived)}, argued("2"), 0.5, ""},
 		"timed out":            {[]*mutant{a("1", killed), a("2", timedOut)}, nil, 0.5, ""},
+		"argued and timed out": {[]*mutant{a("1", killed), a("2", timedOut)}, argued("2"), 0.5, ""},
 		"not argued":           {[]*mutant{a("1", killed), a("2", lived)}, argued(), 0.5, "survives: a/x.go"},
 		"not covered":          {[]*mutant{a("1", killed), a("2", notCovered)}, argued(), 0.5, "survives: a/x.go"},
 		"argued once of twice": {[]*mutant{a("2", lived), a("2", lived)}, argued("2"), 0, "survives: a/x.go"},
