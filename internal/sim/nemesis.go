@@ -50,6 +50,16 @@ const (
 	FaultRestartPartition = "restart-partition" // an operator restarts Partition of Topic
 )
 
+// Kinds are all kinds of faults.
+func Kinds() []string {
+	return []string{
+		FaultAnswer, FaultSlow, FaultMove, FaultShuffle, FaultRehash, FaultDeleteRecords, FaultCompact, FaultBounce,
+		FaultCut, FaultCutAfter, FaultDropResponses, FaultDropRequests, FaultHalfOpen, FaultDelayIn, FaultDelayOut, FaultFlap, FaultHold,
+		FaultKill, FaultFreeze, FaultLeave, FaultJoin, FaultRebalance,
+		FaultPause, FaultRestartLane, FaultForceLane, FaultRestartPartition,
+	}
+}
+
 // injected is a fault at work.
 type injected struct {
 	Fault

@@ -16,6 +16,7 @@ const (
 	LineViolation = "VIOLATION" // check seed=... what
 	LineKept      = "KEPT"      // seed=... the plan's path, the history's path
 	LineNote      = "NOTE"      // seed=... what is odd, and no violation
+	LineReached   = "REACHED"   // seed=... path=times, semicolons between them
 )
 
 // Result is what came of a run.
@@ -26,7 +27,8 @@ type Result struct {
 	Hits    []int         // by fault of the plan
 	Virtual time.Duration // that passed in the bubble
 	Real    time.Duration
-	Notes   []string // what is odd, and no violation
+	Notes   []string       // what is odd, and no violation
+	Reached map[string]int // how often each of Paths was taken
 
 	// Violations are all that was found, each beginning with the check's name.
 	Violations []string
@@ -40,6 +42,13 @@ func (r *Result) String() string {
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "%s seed=%d %s\n", LineNote, r.Plan.Seed, n)
 	}
+	var paths []string
+	for _, p := range Paths() {
+		if n := r.Reached[p.Name]; n > 0 {
+			paths = append(paths, fmt.Sprintf("%s=%d", p.Name, n))
+		}
+	}
+	fmt.Fprintf(&b, "%s seed=%d %s\n", LineReached, r.Plan.Seed, strings.Join(paths, ";"))
 	printed := map[string]int{}
 	for _, v := range r.Violations {
 		name, what, _ := strings.Cut(v, ": ")

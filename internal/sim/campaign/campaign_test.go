@@ -1,0 +1,127 @@
+package main
+
+import (
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/troupe-go/troupe/internal/sim"
+)
+
+func TestTheLedgerJoinsWhatTouches(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.tsv")
+	l, err := openLedger(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []struct {
+		how, commit string
+		r           seedRange
+		clean       bool
+	}{
+		{"plain", "abc", seedRange{26, 50}, true},
+		{"race", "abc", seedRange{1, 25}, true},
+		{"plain", "abc", seedRange{1, 25}, true},
+		{"plain", "abc", seedRange{51, 75}, false},
+		{"plain", "def", seedRange{1, 25}, true},
+		{"plain", "abc+", seedRange{76, 100}, true},
+	} {
+		if err := l.add(e.how, e.commit, e.r, e.clean); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l, err = openLedger(path); err != nil {
+		t.Fatal(err)
+	}
+	want := []entry{
+		{seedRange{1, 50}, "plain", "abc", resultClean},
+		{seedRange{1, 25}, "race", "abc", resultClean},
+		{seedRange{51, 75}, "plain", "abc", resultNot},
+		{seedRange{1, 25}, "plain", "def", resultClean},
+	}
+	if !reflect.DeepEqual(l.lines, want) {
+		t.Errorf("got  %v\nwant %v", l.lines, want)
+	}
+	for _, c := range []struct {
+		how, commit string
+		r           seedRange
+		clean       bool
+	}{
+		{"plain", "abc", seedRange{26, 50}, true},
+		{"plain", "abc", seedRange{40, 60}, false},
+		{"plain", "abc", seedRange{51, 75}, false},
+		{"race", "def", seedRange{1, 25}, false},
+		{"plain", "abc+", seedRange{26, 50}, false},
+	} {
+		if got := l.clean(c.how, c.commit, c.r); got != c.clean {
+			t.Errorf("%s %s %s: clean %t, want %t", c.how, c.commit, c.r, got, c.clean)
+		}
+	}
+}
+
+func TestWhatIsCleanIsNotPlayedAgain(t *testing.T) {
+	t.Parallel()
+	c := &campaign{commit: "abc", chunk: 10, ledger: &ledger{lines: []entry{{seedRange{11, 20}, "plain", "abc", resultClean}}}}
+	got := c.chunks(series{ranges: []seedRange{{1, 25}}})
+	if want := []seedRange{{1, 10}, {21, 25}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAPathThatIsNeverTakenIsNamed(t *testing.T) {
+	t.Parallel()
+	often, seldom := sim.Paths()[0].Name, sim.Paths()[1].Name
+	r := rates{often: 0.02, seldom: 0.001}
+	if got := r.missing(&outcome{runs: 1000}); len(got) != 1 || !strings.Contains(got[0], often) {
+		t.Errorf("got %q, want %q alone", got, often)
+	}
+	if got := r.missing(&outcome{runs: 999}); len(got) != 0 {
+		t.Errorf("of 999 runs: %q", got)
+	}
+	if got := r.missing(&outcome{runs: 1000, reached: map[string]int{often: 1}}); len(got) != 0 {
+		t.Errorf("taken once: %q", got)
+	}
+}
+
+func TestTheLinesOfTheRunsAreTaken(t *testing.T) {
+	t.Parallel()
+	o := &outcome{reached: map[string]int{}, violations: map[uint64][]string{}, kept: map[uint64]string{}}
+	r := &sim.Result{Plan: &sim.Plan{Seed: 17}, Violations: []string{"S2: t/0: one too far"}, Reached: map[string]int{sim.Paths()[0].Name: 3}}
+	for line := range strings.SplitSeq(strings.TrimSpace(r.String()), "\n") {
+		if _, ok := o.take(line); !ok {
+			t.Errorf("not taken: %s", line)
+		}
+	}
+	o.take(sim.LineKept + " seed=17 a.json b.jsonl")
+	if o.runs != 1 || o.reached[sim.Paths()[0].Name] != 1 || o.kept[17] != "a.json b.jsonl" {
+		t.Errorf("took %d runs, %v, %v", o.runs, o.reached, o.kept)
+	}
+	if got := o.violations[17]; len(got) != 1 || !strings.HasPrefix(got[0], "S2 ") {
+		t.Errorf("violations %q", got)
+	}
+	if _, ok := o.take("panic: something"); ok {
+		t.Error("a panic is taken for a line of ours")
+	}
+}
+
+func TestHalfOfWhatCIPlaysIsTheCommits(t *testing.T) {
+	t.Parallel()
+	a, b := ciSeries("0123456789ab"), ciSeries("ba9876543210")
+	for i := range a {
+		if a[i].ranges[0] != b[i].ranges[0] || a[i].ranges[1] == b[i].ranges[1] {
+			t.Errorf("series %d: %v and %v", i, a[i].ranges, b[i].ranges)
+		}
+	}
+	count := func(s series) uint64 {
+		n := uint64(0)
+		for _, r := range s.ranges {
+			n += r.to - r.from + 1
+		}
+		return n
+	}
+	if count(a[0]) != 1000 || count(a[1]) != 150 || a[0].race || !a[1].race {
+		t.Errorf("%d and %d seeds", count(a[0]), count(a[1]))
+	}
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/sim"
+)
+
+// silence is how long a run may take by the real clock: a hang after that.
+const silence = 3 * time.Minute
+
+// again is how often a plan that failed is replayed.
+const again = 20
+
+// outcome is what processes told of their runs.
+type outcome struct {
+	mu         sync.Mutex
+	runs       int                 // guarded by mu
+	reached    map[string]int      // guarded by mu: runs that took a path
+	violations map[uint64][]string // guarded by mu: by seed
+	kept       map[uint64]string   // guarded by mu: paths of the plan and the history
+}
+
+// build makes the test binary.
+func (c *campaign) build(race bool) (string, error) {
+	binary := filepath.Join(c.dir, "sim.test")
+	args := []string{"test", "-c", "-vet=off", "-tags", "synctests", "-o", binary}
+	if race {
+		binary += ".race"
+		args = []string{"test", "-c", "-race", "-vet=off", "-tags", "synctests", "-o", binary}
+	}
+	cmd := exec.CommandContext(context.Background(), "go", append(args, "./internal/sim")...) //nolint:gosec // our own
+	cmd.Dir = c.root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return binary, nil
+}
+
+// play plays a series in chunks, and fails when a run was not clean.
+func (c *campaign) play(s series, measure bool) error {
+	binary, err := c.build(s.race)
+	if err != nil {
+		return err
+	}
+	o := &outcome{reached: map[string]int{}, violations: map[uint64][]string{}, kept: map[uint64]string{}}
+	begun := time.Now()
+	todo := c.chunks(s)
+	work := make(chan seedRange)
+	var wait sync.WaitGroup
+	for range c.procs {
+		wait.Go(func() {
+			for r := range work {
+				c.chunkOf(binary, s.race, r, o)
+			}
+		})
+	}
+	for _, r := range todo {
+		work <- r
+	}
+	close(work)
+	wait.Wait()
+	fmt.Fprintf(os.Stdout, "%d runs (%s) in %v at %s: %d not clean\n", o.runs, how(s.race), time.Since(begun).Round(time.Second), c.commit, len(o.violations))
+	for seed := range o.violations {
+		c.report(binary, s.race, seed, o)
+	}
+	if measure {
+		return saveRates(c.root, o)
+	}
+	missing := c.rates.missing(o)
+	for _, m := range missing {
+		fmt.Fprintln(os.Stdout, "NEVER REACHED", m)
+	}
+	if len(o.violations)+len(missing) > 0 {
+		return errNotClean
+	}
+	return nil
+}
+
+// how is the way of a series, for the ledger.
+func how(race bool) string {
+	if race {
+		return "race"
+	}
+	return "plain"
+}
+
+// chunks are the ranges that the ledger does not have as clean.
+func (c *campaign) chunks(s series) []seedRange {
+	var todo []seedRange
+	for _, r := range s.ranges {
+		for from := r.from; from <= r.to; from += c.chunk {
+			chunk := seedRange{from, min(from+c.chunk-1, r.to)}
+			if !c.ledger.clean(how(s.race), c.commit, chunk) {
+				todo = append(todo, chunk)
+			}
+		}
+	}
+	return todo
+}
+
+// chunkOf plays a chunk, and what is left of it behind a run that ended its process.
+func (c *campaign) chunkOf(binary string, race bool, r seedRange, o *outcome) {
+	bad := false
+	for left := r; left.from <= left.to; {
+		last, ended := o.listen(binary, "-seeds", left.String(), "-keep", c.keep)
+		if ended == "" {
+			break
+		}
+		o.mu.Lock()
+		o.violations[last] = append(o.violations[last], ended)
+		o.mu.Unlock()
+		left.from = max(last, left.from) + 1
+	}
+	o.mu.Lock()
+	for seed := r.from; seed <= r.to; seed++ {
+		bad = bad || len(o.violations[seed]) > 0
+	}
+	o.mu.Unlock()
+	if err := c.ledger.add(how(race), c.commit, r, !bad); err != nil {
+		fmt.Fprintln(os.Stderr, "campaign:", err)
+	}
+}
+
+// listen runs the binary and takes its lines. It returns the seed that was played last,
+// and what is wrong with the process itself; empty: nothing.
+func (o *outcome) listen(binary string, args ...string) (last uint64, wrong string) { //nolint:nonamedreturns // tells them apart
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.run", "^TestSeeds$", "-test.timeout", "0"}, args...)...)
+	cmd.Dir = filepath.Dir(binary)
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, "START " + err.Error()
+	}
+	var text strings.Builder
+	cmd.Stderr = &text
+	if err := cmd.Start(); err != nil {
+		return 0, "START " + err.Error()
+	}
+	hung := time.AfterFunc(silence, cancel)
+	defer hung.Stop()
+	open := false
+	lines := bufio.NewScanner(pipe)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		hung.Reset(silence)
+		line := lines.Text()
+		seed, ok := o.take(line)
+		switch {
+		case strings.HasPrefix(line, sim.LinePlay):
+			last, open = seed, true
+		case strings.HasPrefix(line, sim.LineRan):
+			open = false
+		case ok:
+		case text.Len() < 1<<16: // a panic of the test says why
+			text.WriteString(line + "\n")
+		}
+	}
+	_, _ = io.Copy(io.Discard, pipe) // a line that was too long
+	_ = cmd.Wait()                   // what is wrong was said, or the run is not over
+	switch {
+	case !open:
+		return last, ""
+	case ctx.Err() != nil:
+		return last, fmt.Sprintf("HANG no line for %v", silence)
+	}
+	return last, "CRASH " + text.String()
+}
+
+// take takes one line, and reports whether it is one of ours.
+func (o *outcome) take(line string) (uint64, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var seed uint64
+	word, rest, _ := strings.Cut(line, " ")
+	_, after, _ := strings.Cut(rest, "seed=")
+	_, _ = fmt.Sscan(after, &seed) // 0: there is none
+	switch word {
+	case sim.LinePlay:
+		_, _ = fmt.Sscan(rest, &seed) // it is there
+	case sim.LineRan:
+		o.runs++
+	case sim.LineViolation:
+		o.violations[seed] = append(o.violations[seed], rest)
+	case sim.LineKept:
+		_, o.kept[seed], _ = strings.Cut(rest, " ")
+	case sim.LineReached:
+		_, paths, _ := strings.Cut(rest, " ")
+		for path := range strings.SplitSeq(paths, ";") {
+			name, _, _ := strings.Cut(path, "=")
+			o.reached[name]++
+		}
+	case sim.LineNote:
+	default:
+		return seed, false
+	}
+	return seed, true
+}
+
+// report says what is to be known of a run that was not clean, and plays it again.
+func (c *campaign) report(binary string, race bool, seed uint64, o *outcome) {
+	plan, history, _ := strings.Cut(o.kept[seed], " ")
+	if plan == "" { // the process is gone
+		plan, history = filepath.Join(c.keep, fmt.Sprintf("seed-%d.plan.json", seed)), "(none: the process ended)"
+		if err := sim.Generate(seed, sim.ModeOf(seed)).Save(plan); err != nil {
+			plan = err.Error()
+		}
+	}
+	out := os.Stdout
+	fmt.Fprintf(out, "\nseed %d at %s (%s)\n", seed, c.commit, how(race))
+	for i, v := range o.violations[seed] {
+		if i < 10 {
+			fmt.Fprintln(out, "  ", v)
+		}
+	}
+	fmt.Fprintln(out, "   plan:   ", plan)
+	fmt.Fprintln(out, "   history:", history)
+	flags := "-tags synctests"
+	if race {
+		flags += " -race"
+	}
+	fmt.Fprintf(out, "   replay:  go test %s -count=1 -v -run '^TestSeeds$' ./internal/sim -args -plan %s -times %d\n", flags, plan, again)
+	failed, played := 0, 0
+	for range again {
+		r := &outcome{reached: map[string]int{}, violations: map[uint64][]string{}, kept: map[uint64]string{}}
+		_, wrong := r.listen(binary, "-plan", plan)
+		played++
+		if wrong != "" || len(r.violations) > 0 {
+			failed++
+		}
+	}
+	fmt.Fprintf(out, "   again:   it failed %d times of %d\n", failed, played)
+}

@@ -1,0 +1,155 @@
+//go:build synctests
+
+package sim_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/internal/sim"
+)
+
+func TestAPlanIsTheSeedsAlone(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		p := sim.Generate(seed, sim.ModeOf(seed))
+		if again := sim.Generate(seed, sim.ModeOf(seed)); !reflect.DeepEqual(p, again) {
+			t.Fatalf("seed %d:\n%v\nand then\n%v", seed, p, again)
+		}
+		if other := sim.Generate(seed+1, sim.ModeOf(seed)); reflect.DeepEqual(p.Faults, other.Faults) {
+			t.Fatalf("seeds %d and %d have the same faults", seed, seed+1)
+		}
+		if p.Records() < 2000 || len(p.Faults) < 10 || p.Topics[0].Partitions < 12 || p.Topics[0].Lanes < 8 {
+			t.Errorf("seed %d is too small:\n%v", seed, p)
+		}
+	}
+}
+
+func TestAPlanComesBackFromItsFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "plan.json")
+	for seed := range uint64(100) {
+		p := sim.Generate(seed, sim.ModeOf(seed))
+		if err := p.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		got, err := sim.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != p.String() || !reflect.DeepEqual(got.Topics, p.Topics) || !reflect.DeepEqual(got.Producers, p.Producers) {
+			t.Fatalf("got\n%v\nwant\n%v", got, p)
+		}
+	}
+}
+
+func TestEveryKindOfFaultIsDrawn(t *testing.T) {
+	t.Parallel()
+	drawn := map[string]bool{}
+	for seed := range uint64(300) {
+		for _, f := range sim.Generate(seed, sim.ModeOf(seed)).Faults {
+			drawn[f.Kind] = true
+		}
+	}
+	for _, kind := range sim.Kinds() {
+		if !drawn[kind] {
+			t.Errorf("no plan of 300 has a %s", kind)
+		}
+		delete(drawn, kind)
+	}
+	if len(drawn) > 0 {
+		t.Errorf("kinds without a name: %v", drawn)
+	}
+}
+
+// small is a plan that takes no time.
+func small(faults ...sim.Fault) *sim.Plan {
+	p := sim.Generate(1, sim.Safety)
+	p.Topics, p.Producers, p.Members = p.Topics[:1], p.Producers[:1], p.Members[:1]
+	p.Members[0].At = 0
+	p.Topics[0].Calls = sim.Calls{}
+	p.Producers[0].Records, p.Faults = 50, faults
+	return p
+}
+
+func TestFaultsThatHitNothingAreVacuous(t *testing.T) {
+	t.Parallel()
+	r := sim.Play(t, small(sim.Fault{Kind: sim.FaultCut, Member: "nobody"}))
+	if len(r.Violations) != 1 || !strings.HasPrefix(r.Violations[0], "VACUOUS: ") {
+		t.Errorf("violations %q, want VACUOUS", r.Violations)
+	}
+	if r := sim.Play(t, small(sim.Fault{Kind: sim.FaultRehash})); len(r.Violations) != 0 {
+		t.Errorf("violations %q, want none", r.Violations)
+	}
+}
+
+func TestAnUnknownFaultIsNoRun(t *testing.T) {
+	t.Parallel()
+	r := sim.Play(t, small(sim.Fault{Kind: sim.FaultRehash}, sim.Fault{Kind: "surprise"}))
+	if len(r.Violations) != 1 || !strings.HasPrefix(r.Violations[0], "SIM: ") {
+		t.Errorf("violations %q, want SIM", r.Violations)
+	}
+}
+
+func TestASavedHistoryJudgesTheSame(t *testing.T) {
+	t.Parallel()
+	r := sim.Play(t, small(sim.Fault{Kind: sim.FaultRehash}))
+	var file bytes.Buffer
+	if err := history.Save(&file, r.Events); err != nil {
+		t.Fatal(err)
+	}
+	events, err := history.Load(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := check.Judge(events).String(), r.Report.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if v := r.Report.Verdict(check.S1); v.Compared != 50 {
+		t.Errorf("S1 compared %d records, want 50", v.Compared)
+	}
+}
+
+// A record that fails for ever holds its partition: the run says so.
+func TestABacklogThatStaysIsFound(t *testing.T) {
+	t.Parallel()
+	p := small(sim.Fault{Kind: sim.FaultRehash})
+	p.Topics[0].DeadLetters, p.Topics[0].Attempts = false, 0
+	p.Topics[0].Calls = sim.Calls{Tail: 1000, TailMax: sim.Duration(1000 * 3600 * 1e9)}
+	p.Settle = sim.Duration(60 * 1e9)
+	r := sim.Play(t, p)
+	if !strings.Contains(strings.Join(r.Violations, "\n"), "L1: not drained") {
+		t.Errorf("violations %q, want L1", r.Violations)
+	}
+}
+
+// A plan that fails when it has a kill and a cut, and 100 records, shrinks to those.
+func TestShrinkLeavesWhatFails(t *testing.T) {
+	t.Parallel()
+	p := sim.Generate(7, sim.Safety)
+	p.Faults = append(p.Faults, sim.Fault{Kind: sim.FaultKill, Member: "m1"}, sim.Fault{Kind: sim.FaultCut, Member: "m1"})
+	before := p.String()
+	got := sim.Shrink(p, func(c *sim.Plan) bool {
+		kills, cuts := 0, 0
+		for _, f := range c.Faults {
+			switch f.Kind {
+			case sim.FaultKill:
+				kills++
+			case sim.FaultCut:
+				cuts++
+			}
+		}
+		return kills > 0 && cuts > 0 && c.Records() >= 100
+	})
+	if len(got.Faults) != 2 || got.Records() < 100 || got.Records() >= 200 || len(got.Members) != 1 {
+		t.Errorf("shrunk to\n%v", got)
+	}
+	if p.String() != before {
+		t.Error("the plan itself was changed")
+	}
+}
