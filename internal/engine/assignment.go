@@ -26,6 +26,7 @@ type assignment struct {
 	logAt   atomic.Int64               // when, nanoseconds since the epoch
 	gen     atomic.Uint32              // the last seek
 	held    atomic.Bool                // an operator paused it
+	sending atomic.Int32               // commits that are past the fence and not told of yet
 	gapEnd  atomic.Int64               // it is stopped at a gap, behind which it goes on here; -1: it is not
 	spawned signal                     // the supervisor has a mailbox
 	drained signal                     // a drain has nothing left to wait for

@@ -47,11 +47,10 @@ func (e *Engine) send(reqs []*commitRequest) {
 	lines := make([]CommitLine, 0, len(reqs))
 	leased := e.lease.check(e.now())
 	for _, r := range reqs {
-		if r.a.fence.raised() || !leased {
+		if !leased || !e.leaves(r) {
 			e.answer(r, CommitResult{Outcome: observe.Refused, Err: errFenced})
 			continue
 		}
-		e.opts.Emit(observe.CommitSent{TP: r.a.tp, Epoch: r.a.epoch, Next: r.line.Next})
 		sent, lines = append(sent, r), append(lines, r.line)
 	}
 	if len(sent) == 0 {
@@ -75,6 +74,19 @@ func (e *Engine) send(reqs []*commitRequest) {
 	if fencedBy != nil {
 		e.root.Send(e.group, thrownOut{fmt.Errorf("commit: %w", fencedBy)})
 	}
+}
+
+// leaves says that a line is sent, unless the fence is up. As a lane does before a start,
+// it claims first and looks then: whoever raises the fence waits for it, so that no commit
+// is told of after a loss or a revoke.
+func (e *Engine) leaves(r *commitRequest) bool {
+	r.a.sending.Add(1)
+	defer r.a.sending.Add(-1)
+	if r.a.fence.raised() {
+		return false
+	}
+	e.opts.Emit(observe.CommitSent{TP: r.a.tp, Epoch: r.a.epoch, Next: r.line.Next})
+	return true
 }
 
 // store sends the request.

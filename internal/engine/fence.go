@@ -20,9 +20,10 @@ func (f *fence) raise() { f.up.Store(true) }
 
 func (f *fence) raised() bool { return f.up.Load() }
 
-// settle waits until no lane of a stands between its claim and its start. A claim
-// is a few instructions long, so this spins; a hook that hangs inside a claim is
-// not waited for.
+// settle waits until no lane of a stands between its claim and its start, and no commit
+// past the fence that was not told of. A claim is a few instructions long, so this
+// spins; a hook that hangs inside a claim is not waited for. Hooks hear of commits on
+// goroutines of their own, which takes longer.
 func (a *assignment) settle() {
 	const patience = 100 * time.Millisecond
 	begun := time.Now()
@@ -33,6 +34,9 @@ func (a *assignment) settle() {
 			}
 			goruntime.Gosched()
 		}
+	}
+	for a.sending.Load() > 0 && time.Since(begun) <= patience {
+		time.Sleep(time.Millisecond)
 	}
 }
 

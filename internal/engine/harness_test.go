@@ -100,11 +100,16 @@ func (c *table) Rebuild(cause error) {
 
 // eventLog collects what the engine emits.
 type eventLog struct {
+	before func(observe.Event) // nil: nothing
+
 	mu  sync.Mutex
 	all []observe.Event
 }
 
 func (e *eventLog) emit(ev observe.Event) {
+	if e.before != nil {
+		e.before(ev)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, ev)
