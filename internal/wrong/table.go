@@ -221,7 +221,7 @@ func fences() []wrong {
 			"after a loss nothing is committed",
 			one(
 				engine("finish.go", `if msg.lost {`, `if false {`),
-				engine("commit.go", `if r.a.fence.raised() || !leased {`, `if !leased {`),
+				engine("commit.go", `if r.a.fence.raised() {`, `if false {`),
 			),
 		},
 		{
