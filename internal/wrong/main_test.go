@@ -8,6 +8,7 @@ import (
 
 	"github.com/troupe-go/troupe/internal/check"
 	"github.com/troupe-go/troupe/internal/overlay"
+	"github.com/troupe-go/troupe/internal/sim"
 )
 
 // TestTable: each wrong runtime can be made, and names a check that exists. Whether they
@@ -65,7 +66,8 @@ func TestRead(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
 		}
 	}
-	if got := read(strings.NewReader("VIOLATION L1 seed=4 stuck\n"), anyCheck); got.seed != 4 {
-		t.Errorf("any check: %+v", got)
+	ran := sim.Result{Plan: &sim.Plan{Seed: 4}, Violations: []string{"L1: stuck: at 3"}}
+	if got, want := read(strings.NewReader(ran.String()), anyCheck), (verdict{seed: 4, says: "L1: stuck: at 3"}); got != want {
+		t.Errorf("what the simulator prints: %+v, want %+v", got, want)
 	}
 }
