@@ -92,6 +92,8 @@ func TestValidateGroup(t *testing.T) {
 		{"no group", func(c *Config) { c.Group = "" }, []string{"group: required"}},
 		{"group with control characters", func(c *Config) { c.Group = "a\x1b[2J\nb" }, []string{`group: "a\x1b[2J\nb": ` + names}},
 		{"group with a line separator", func(c *Config) { c.Group = "a\u2028b" }, []string{`group: "a\u2028b": ` + names}},
+		{"group protocol", func(c *Config) { c.GroupProtocol = "share" }, []string{`group_protocol: "share": must be "classic" or "consumer"`}},
+		{"consumer protocol", func(c *Config) { c.GroupProtocol = GroupConsumer }, nil},
 		{"instance id", func(c *Config) { c.InstanceID = "pod 1" }, []string{`instance_id: "pod 1": ` + names}},
 		{"a good instance id", func(c *Config) { c.InstanceID = "pod-1" }, nil},
 		{"nil hook", func(c *Config) { c.Hooks = []observe.Hook{observe.HookFunc(nil), nil} }, []string{"hooks[1]: must not be nil"}},
