@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,8 +39,9 @@ type world struct {
 	h        *history.History
 	producer *history.Producer
 	observer *history.Observer
-	topics   []string // inputs, for the final read
-	dead     []string // dead letter topics, for the final read
+	topics   []string    // inputs, for the final read
+	dead     []string    // dead letter topics, for the final read
+	calm     atomic.Bool // no fault is active: the probes may judge what they sample
 	mu       sync.Mutex
 	nodes    []*node // guarded by mu where the poller reads them
 	polling  sync.WaitGroup

@@ -77,6 +77,7 @@ func (w *world) judge(checks ...string) {
 		w.observer.TopicRead(topic)
 	}
 	w.enteredOnce()
+	w.probed()
 	report := check.Judge(w.h.Events(), checks...)
 	if err := report.Err(); err != nil {
 		w.t.Errorf("verdict:\n%v", err)
@@ -88,6 +89,19 @@ func (w *world) judge(checks ...string) {
 func (w *world) countTaken(n *node) {
 	w.counters.hitN("revoked", int64(count[observe.RevokeEnded](n)))
 	w.counters.hitN("lost", int64(count[observe.Lost](n)))
+}
+
+// probed are the findings of the probes, but of nodes that were killed: they end as they
+// may.
+func (w *world) probed() {
+	w.t.Helper()
+	for _, n := range w.nodes {
+		for _, f := range n.watcher.Findings() {
+			if !n.killed {
+				w.t.Errorf("%s: %v", n.name, f)
+			}
+		}
+	}
 }
 
 // enteredOnce: within an assignment no offset enters a machine twice, but for those that

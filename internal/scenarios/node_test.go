@@ -17,21 +17,23 @@ import (
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/history"
 	"github.com/troupe-go/troupe/internal/link"
+	"github.com/troupe-go/troupe/internal/probe"
 	"github.com/troupe-go/troupe/runtime"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
 // node is a runtime of the world.
 type node struct {
-	w      *world
-	name   string
-	rt     *runtime.Runtime
-	cfg    runtime.Config
-	link   *link.Link  // of one that startLinked started
-	done   chan error  // of one that startLinked started
-	dead   atomic.Bool // says nothing any more
-	killed bool
-	ended  bool // by the test
+	w       *world
+	name    string
+	rt      *runtime.Runtime
+	cfg     runtime.Config
+	watcher *probe.Probe
+	link    *link.Link  // of one that startLinked started
+	done    chan error  // of one that startLinked started
+	dead    atomic.Bool // says nothing any more
+	killed  bool
+	ended   bool // by the test
 
 	mu     sync.Mutex
 	events []timed // guarded by mu
@@ -90,6 +92,7 @@ func (w *world) prepare(name string, change func(*runtime.Config), topics ...run
 		Group: group, Topics: slices.Clone(topics),
 		Hooks: []observe.Hook{silenced{n, history.NewHook(w.h, n.name)}, n},
 	}
+	defer func() { n.watch() }() // when all is set
 	for i := range topics {
 		t := &cfg.Topics[i]
 		w.consumes(t.Name)
@@ -133,6 +136,26 @@ func (w *world) logger(n *node) *zap.Logger {
 	})))
 }
 
+// watch adds the probe. What it samples counts while the world is calm; ends that are
+// overdue count always.
+func (n *node) watch() {
+	c := &n.cfg
+	n.watcher = probe.New(probe.SourceFunc(func() runtime.Stats { return n.rt.Stats() }), probe.Config{
+		CommitInterval: cmp.Or(c.CommitInterval, commitEvery), DrainTimeout: cmp.Or(c.DrainTimeout, drainFor),
+		CommitTimeout: cmp.Or(c.CommitTimeout, commitFor), ShutdownTimeout: cmp.Or(c.ShutdownTimeout, shutdownFor), Stall: time.Minute,
+		Committed: func(topic string, partition int32) (int64, error) {
+			if info := n.w.c.Broker().GroupInfo(group); info != nil {
+				if c, ok := info.Commits[topic][partition]; ok {
+					return c.Offset, nil
+				}
+			}
+			return -1, nil
+		},
+		Stable: n.w.calm.Load,
+	})
+	c.Hooks = append(slices.Clip(c.Hooks), n.watcher)
+}
+
 // sample writes down what the node's Stats say of its partitions.
 func (n *node) sample() {
 	for _, p := range n.rt.Stats().Partitions {
@@ -148,6 +171,7 @@ func (n *node) sample() {
 		}
 		n.w.observer.Sampled(n.name, tp(p.Topic, p.Partition), s)
 	}
+	n.watcher.Sample(time.Now())
 }
 
 // due is when a record may be handed over, where its timestamp is a plain one.
