@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,13 +20,15 @@ import (
 )
 
 // Cluster is a Kafka in memory, inside the test's synctest bubble. What goes wrong fails
-// the test. It belongs to the test's goroutine.
+// the test. It belongs to the test's goroutine, but for [Cluster.Kill].
 type Cluster struct {
 	tb      testing.TB
 	kafka   *kfake.Cluster
 	network kfake.VirtualNetwork
 	client  *kgo.Client
-	members []*member
+
+	mu      sync.Mutex // Kill may come from any goroutine
+	members []*member  // guarded by mu where it grows and where Kill looks
 }
 
 // member is a runtime that the cluster started.
@@ -131,7 +134,9 @@ func (c *Cluster) Start(cfg runtime.Config) *runtime.Runtime {
 		c.tb.Fatalf("runtimetest: %v", err)
 	}
 	m.rt = rt
+	c.mu.Lock()
 	c.members = append(c.members, m)
+	c.mu.Unlock()
 	go func() { // ends with Run, which stopAll waits for
 		defer close(m.ended)
 		m.err = rt.Run(context.Background())
@@ -194,6 +199,8 @@ func (c *Cluster) Client(opts ...kgo.Opt) *kgo.Client {
 
 func (c *Cluster) member(rt *runtime.Runtime) *member {
 	c.tb.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, m := range c.members {
 		if m.rt == rt {
 			return m

@@ -75,7 +75,8 @@ func (c *Cluster) await(what string, done <-chan struct{}) {
 // Kill ends the runtime as a SIGKILL would, as far as others can tell: its connections
 // are cut at this instant, nothing that it does from now on reaches a broker, and no call
 // of a behavior begins any more. The group takes its partitions back when the session
-// times out. A call that is under way goes on; let it end by itself.
+// times out. A call that is under way goes on; let it end by itself. Any goroutine may
+// call it, one of the runtime's own as well.
 func (c *Cluster) Kill(rt *runtime.Runtime) {
 	c.tb.Helper()
 	c.member(rt).link.Kill()

@@ -124,6 +124,10 @@ func (w *worker) exited(ho *handOver) {
 
 // serve works through a hand-over.
 func (w *worker) serve(ho *handOver) {
+	if err := w.e.hit(failpoint.Begin); err != nil {
+		w.fail(ho, core.Result{Kind: core.Interrupted, Err: err})
+		return
+	}
 	if w.current.made == nil && !w.start(ho) {
 		return
 	}
@@ -136,10 +140,7 @@ func (w *worker) serve(ho *handOver) {
 		}
 		rec := &ho.recs[n]
 		attempt := ho.attemptOf(n)
-		err := w.e.hit(failpoint.Begin)
-		if err == nil {
-			err = w.deliver(ho, n, rec, attempt)
-		}
+		err := w.deliver(ho, n, rec, attempt)
 		if broken := w.e.hit(failpoint.End); broken != nil {
 			err = broken
 		}

@@ -37,8 +37,8 @@ const (
 	// Hand-overs.
 	Enter    Point = "failpoint:enter"     // a batch enters the machine. The partition's actor
 	HandOver Point = "failpoint:hand-over" // a lane gets records. The partition's actor
+	Begin    Point = "failpoint:begin"     // before a lane begins with what it got. The lane. Error: nothing of it is begun
 	Claim    Point = "failpoint:claim"     // between a claim and the look at the fence. The lane. Error: the record is not begun
-	Begin    Point = "failpoint:begin"     // before a call of the behavior. The lane. Error: the call's
 
 	// The end of a delivery.
 	End      Point = "failpoint:end"      // a call has returned. The lane. Error: the call's

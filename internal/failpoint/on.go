@@ -35,7 +35,7 @@ func SetOf(p Point, f func(of any) error) func() {
 // Points are all there are, in the order in which a record meets them.
 func Points() []Point {
 	return []Point{
-		Poll, Polled, Seek, Pause, Filled, Joined, Start, Assigned, Spawn, Machine, Enter, HandOver, Claim, Begin,
+		Poll, Polled, Seek, Pause, Filled, Joined, Start, Assigned, Spawn, Machine, Enter, HandOver, Begin, Claim,
 		End, Report, Reported, Expire, Freed, WakeUp, Tick, Line, Flush, Send, Answer, Committed, Revoke, Drain,
 		Drained, Close, Fence, Lose, Rebuild, Leave, Forward, Produced, Forwarded, Restart, Make, Stop, Escalate,
 		Resume,

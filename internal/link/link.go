@@ -3,16 +3,12 @@
 package link
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"sync"
 	"time"
 )
-
-var errKilled = errors.New("link: killed")
 
 // DialFunc opens a connection.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
@@ -57,12 +53,20 @@ func (l *Link) passes(end <-chan struct{}) bool {
 // dialFor is the timeout of kgo's own dialer.
 const dialFor = 10 * time.Second
 
+// unanswered is a dialing that nobody answers. It takes its time: kgo asks for a producer
+// id again at once when a dialing fails at once, and in a bubble the clock would stand
+// still meanwhile.
+func unanswered(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // Dial is for kgo.
 func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialFor)
 	defer cancel()
 	if !l.passes(ctx.Done()) || ctx.Err() != nil {
-		return nil, cmp.Or(ctx.Err(), errKilled)
+		return nil, unanswered(ctx)
 	}
 	broker, err := l.dial(ctx, network, address)
 	if err != nil {
@@ -71,7 +75,7 @@ func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, err
 	client, ours := net.Pipe()
 	c := &conn{address: address, client: ours, broker: broker, damaged: map[bool]bool{}, left: -1}
 	if !l.add(c) {
-		return nil, errKilled
+		return nil, unanswered(ctx)
 	}
 	toBroker, toClient := io.Discard, io.Discard
 	if l.tap != nil {
