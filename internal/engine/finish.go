@@ -77,7 +77,7 @@ func (p *partition) closeAll() {
 		if ho == nil {
 			continue
 		}
-		done, was := p.e.takeAway(p.a.tp, ho)
+		done, was := p.e.takeAway(place{p.a.tp, ho.call.Lane}, ho)
 		if was == ended {
 			p.ended(l, ho)
 			continue
@@ -85,7 +85,7 @@ func (p *partition) closeAll() {
 		l.current = nil
 		p.a.slots[i].Store(nil)
 		res := core.Result{Kind: core.Interrupted, Err: errNotBegun}
-		if was == running {
+		if was == running || was == taken {
 			cut = true
 			res.Kind, res.Err = core.Hung, p.cause()
 		}
@@ -99,16 +99,27 @@ func (p *partition) closeAll() {
 // takeAway closes a hand-over and tells how many of its records were finished and where
 // the lane stood. A call that goes on is in the quarantine from then on. Of another one
 // the lane was there for a moment, which whoever starts meanwhile may have seen.
-func (e *Engine) takeAway(tp observe.TopicPartition, ho *handOver) (int, phase) {
-	at := place{tp, ho.call.Lane}
+func (e *Engine) takeAway(at place, ho *handOver) (int, phase) {
 	e.held.add(at)
 	done, was := ho.close()
 	if was != running && e.held.remove(at) {
-		if a := e.lookup(tp); a != nil {
+		if a := e.lookup(at.tp); a != nil {
 			e.root.Send(a.pid(), freed{at.lane})
 		}
 	}
 	return done, was
+}
+
+// seize raises the fence, and takes away what its partition's actor has not: that one may
+// be behind, and the next assignment of the partition has to find calls that go on in the
+// quarantine.
+func (e *Engine) seize(a *assignment) {
+	a.shut()
+	for i := range a.slots {
+		if ho := a.slots[i].Load(); ho != nil {
+			e.takeAway(place{a.tp, core.LaneID(i)}, ho) //nolint:gosec // lanes are few
+		}
+	}
 }
 
 func (p *partition) cause() error {
@@ -174,7 +185,7 @@ func (p *partition) release(cause error, limit time.Time) {
 	for i := range p.lanes {
 		l := &p.lanes[i]
 		if ho := l.current; ho != nil { // the actor failed: nobody has closed it
-			if done, was := p.e.takeAway(p.a.tp, ho); was == running {
+			if done, was := p.e.takeAway(place{p.a.tp, core.LaneID(i)}, ho); was == running { //nolint:gosec // lanes are few
 				p.emit(observe.Quarantined{VP: p.vp(ho.call.Lane), Epoch: p.a.epoch, Offset: ho.recs[done].rec.Offset, Cause: cause})
 			}
 		}

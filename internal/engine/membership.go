@@ -160,7 +160,7 @@ func (e *Engine) lost(as []*assignment, cause error) {
 		e.pass(failpoint.Lose)
 	}
 	for _, a := range as {
-		a.shut()
+		e.seize(a)
 		e.opts.Emit(observe.Lost{TP: a.tp, Epoch: a.epoch, Cause: cause})
 		e.root.Send(e.group, toPartition{a, finish{cause: actors.ErrLost, lost: true}})
 	}
@@ -195,7 +195,7 @@ func (e *Engine) finish(as []*assignment, cause error, until time.Time) []bool {
 	for i, a := range as {
 		clean[i] = a.done.wait(until) && a.clean.Load()
 		e.pass(failpoint.Fence)
-		a.shut()
+		e.seize(a)
 	}
 	return clean
 }
