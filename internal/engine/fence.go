@@ -26,18 +26,30 @@ func (f *fence) raised() bool { return f.up.Load() }
 // goroutines of their own, which takes longer.
 func (a *assignment) settle() {
 	const patience = 100 * time.Millisecond
-	begun := time.Now()
+	begun, spun := time.Now(), 0
 	for i := range a.slots {
 		for ho := a.slots[i].Load(); ho != nil && ho.phase() == claiming; ho = a.slots[i].Load() {
 			if time.Since(begun) > patience {
 				return
 			}
-			goruntime.Gosched()
+			spun = spin(spun)
 		}
 	}
 	for a.sending.Load() > 0 && time.Since(begun) <= patience {
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// spin lets a moment pass: at first as long as a claim takes. One that hangs is waited for
+// asleep, since in a bubble the clock stands still while anybody spins.
+func spin(spun int) int {
+	const spins = 1000
+	if spun < spins {
+		goruntime.Gosched()
+		return spun + 1
+	}
+	time.Sleep(time.Millisecond)
+	return spun
 }
 
 // lease is the time until which the group session is known to live. A process that
