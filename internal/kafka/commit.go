@@ -56,13 +56,15 @@ func all(offsets []Offset, r Result) []Result {
 func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 	ctx, cancel := context.WithTimeout(ctx, m.c.opts.CommitTimeout)
 	defer cancel()
+	// Before the wait: what is asked for in one generation must not be stored in the next,
+	// when the partition may have been another member's in between.
+	id, generation := m.cl.GroupMetadata()
 	select {
 	case m.committing <- struct{}{}:
 		defer func() { <-m.committing }()
 	case <-ctx.Done():
 		return all(offsets, Result{Outcome: observe.Refused, Err: context.Cause(ctx)})
 	}
-	id, generation := m.cl.GroupMetadata()
 	req := m.commitRequest(id, generation, offsets)
 	before, moving := m.lease.commits.Load(), m.lease.rebalancing()
 	resp, err := m.request(ctx, req)
