@@ -98,6 +98,11 @@ deep: wrong mutation fuzz ## the checks on the checks, and long runs
 sim: ## play seeds in the simulator: make sim SEEDS=1-200
 	$(GOTEST) -tags $(TAGS) -count=1 -timeout=0 -v -run '^TestSeeds$$' ./internal/sim -args -seeds $(SEEDS)
 
+.PHONY: sweep
+sweep: ## break every failpoint once, in three ways; the scenarios that need one
+	$(GOTEST) -tags '$(TAGS) failpoints' -count=1 ./internal/failpoint/ ./internal/wallclock/
+	$(GOTEST) -tags '$(TAGS) failpoints' -count=1 -run '^(TestCrashSweep|TestScenario(047|070|073|086|092).*)$$' ./internal/scenarios/
+
 .PHONY: flake
 flake: ## rebalance, shutdown and engine tests again and again, with the race detector
 	$(GOTEST) -race -tags $(TAGS) -count=$(FLAKE_COUNT) -timeout=0 $(FLAKE_PKGS)
