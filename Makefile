@@ -90,13 +90,33 @@ fuzz: ## fuzz the conversations of the core's model
 	$(GOTEST) -timeout=0 -run '^$$' -fuzz '^FuzzModel$$' -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x ./internal/core
 	$(GOTEST) -timeout=0 -run '^$$' -fuzz '^FuzzModelDrain$$' -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x ./internal/core
 
+.PHONY: bug
+bug: ## take the fix of a bug out again; its test must notice: make bug N=3, or all without N
+	$(GO) run ./internal/bugs -n $(or $(N),0)
+
+.PHONY: scenarios
+scenarios: ## run the fault scenarios that are in memory, and write their table
+	$(GOTEST) -tags $(TAGS) -count=1 -json -run '^TestScenario' ./internal/scenarios/ | $(GO) run ./internal/scenarios/table
+
+.PHONY: scenarios-kafka
+scenarios-kafka: ## the same for those on Apache Kafka
+	scripts/kafka/broker.sh with $(GOTEST) -tags '$(TAGS) kafka' -count=1 -json ./internal/conformance/... | $(GO) run ./internal/scenarios/table
+
 # What takes longer than CI may.
 .PHONY: deep
 deep: wrong mutation fuzz ## the checks on the checks, and long runs
 
 .PHONY: sim
 sim: ## play seeds in the simulator: make sim SEEDS=1-200
-	$(GOTEST) -tags $(TAGS) -count=1 -timeout=0 -v -run '^TestSeeds$$' ./internal/sim -args -seeds $(SEEDS)
+	$(GO) run ./internal/sim/campaign -seeds $(SEEDS)
+
+.PHONY: sim-race
+sim-race: ## the same with the race detector
+	$(GO) run ./internal/sim/campaign -race -seeds $(SEEDS)
+
+.PHONY: sim-ci
+sim-ci: ## what CI plays: 1,000 seeds, and 150 with the race detector, half of them from the commit
+	$(GO) run ./internal/sim/campaign -ci
 
 .PHONY: sweep
 sweep: ## break every failpoint once, in three ways; the scenarios that need one

@@ -15,6 +15,11 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // Link carries the connections of one process, in goroutines of its own.
 type Link struct {
+	// Latency is how long what a broker answers is on its way. It is set before the first
+	// connection. With none a client that asks at once again, for as long as the answer is an
+	// error, keeps the clock of a bubble from moving.
+	Latency time.Duration
+
 	dial DialFunc
 	tap  func() (toBroker, toClient io.Writer)
 	wg   sync.WaitGroup
@@ -117,6 +122,9 @@ func (l *Link) pump(c *conn, out bool, tap io.Writer) {
 func (l *Link) carry(c *conn, out bool, tap, to io.Writer, b []byte) bool {
 	if !out {
 		_, _ = tap.Write(b) // a tap returns no error
+		if l.Latency > 0 {
+			l.sleep(l.Latency)
+		}
 	}
 	if !l.passes(nil) {
 		return false

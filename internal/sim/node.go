@@ -36,6 +36,7 @@ type node struct {
 func (w *world) start(m Member) *node {
 	n := &node{w: w, member: m, name: history.NewIncarnation(m.Name), ended: make(chan struct{})}
 	n.link = link.New(w.network.DialContext, (&wire{w, n}).tap)
+	n.link.Latency = latency
 	rt, err := runtime.New(n.config())
 	if err != nil {
 		w.broken("%s: %v", m.Name, err)
@@ -68,6 +69,9 @@ func (n *node) config() runtime.Config {
 	}
 	return cfg
 }
+
+// latency is that of the network.
+const latency = time.Millisecond
 
 // requestFor is how long kgo waits for an answer beyond what the request itself allows.
 const requestFor = 5 * time.Second

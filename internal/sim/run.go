@@ -77,14 +77,17 @@ func run(p *Plan) *Result {
 		current: map[string]*node{}, deliveries: deliveries{counts: map[string]int{}},
 	}
 	w.clients = link.New(w.network.DialContext, nil)
+	w.clients.Latency = latency
 	w.coordinator = &coordinator{w: w, last: map[string]time.Time{}}
 	begun := time.Now()
 	if err := w.build(); err != nil {
 		w.broken("%v", err)
 		return &w.result
 	}
+	reset := w.gates()
 	w.play()
 	w.stop()
+	reset()
 	w.finalRead()
 	w.kafka.Close()
 	w.clients.Wait()

@@ -1,0 +1,46 @@
+//go:build failpoints
+
+package sim
+
+import (
+	"slices"
+
+	"github.com/troupe-go/troupe/internal/failpoint"
+	"github.com/troupe-go/troupe/runtime"
+)
+
+// gates makes every step of a frozen process stall, until it thaws. Only the claim does
+// not: who raises a fence spins until claims are settled, and the clock would stand still.
+func (w *world) gates() func() {
+	var resets []func()
+	for _, p := range failpoint.Points() {
+		if p == failpoint.Claim {
+			continue
+		}
+		resets = append(resets, failpoint.SetOf(p, func(of any) error {
+			if n := w.nodeOf(of); n != nil {
+				n.alive()
+			}
+			return nil
+		}))
+	}
+	return func() {
+		for _, reset := range resets {
+			reset()
+		}
+	}
+}
+
+// nodeOf is the node of this run whose runtime it is, or nil.
+func (w *world) nodeOf(of any) *node {
+	rt, _ := of.(*runtime.Runtime)
+	if rt == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := slices.IndexFunc(w.nodes, func(n *node) bool { return n.rt == rt }); i >= 0 {
+		return w.nodes[i]
+	}
+	return nil
+}
