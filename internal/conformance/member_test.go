@@ -63,6 +63,7 @@ func complain(err error) int {
 // member is a test's handle on the process of a member.
 type member struct {
 	t     *testing.T
+	bed   *bed
 	spec  spec
 	cmd   *exec.Cmd
 	stdin io.Closer
@@ -86,7 +87,7 @@ func (b *bed) start(s spec) *member {
 	if err := s.save(file); err != nil {
 		b.t.Fatal(err)
 	}
-	m := &member{t: b.t, spec: s, log: &buffer{}, ended: make(chan struct{})}
+	m := &member{t: b.t, bed: b, spec: s, log: &buffer{}, ended: make(chan struct{})}
 	m.cmd = exec.Command(os.Args[0])
 	m.cmd.Env = append(os.Environ(), memberEnv+"="+file)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
@@ -151,6 +152,9 @@ func (m *member) kill() {
 	m.t.Helper()
 	m.signal(syscall.SIGKILL)
 	m.exit()
+	if events := m.journal(); len(events) > 0 {
+		m.bed.observed.Killed(events[0].Incarnation)
+	}
 }
 
 // exit waits for the process to end and returns its exit code.
