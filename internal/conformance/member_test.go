@@ -63,12 +63,13 @@ func complain(err error) int {
 // member is a test's handle on the process of a member.
 type member struct {
 	t     *testing.T
-	bed   *bed
 	spec  spec
 	cmd   *exec.Cmd
 	stdin io.Closer
 	log   *buffer
 	ended chan struct{} // closed when the process has ended
+
+	observed *history.Observer
 
 	mu     sync.Mutex
 	events []history.Event // guarded by mu: what was read of the journal so far
@@ -87,7 +88,7 @@ func (b *bed) start(s spec) *member {
 	if err := s.save(file); err != nil {
 		b.t.Fatal(err)
 	}
-	m := &member{t: b.t, bed: b, spec: s, log: &buffer{}, ended: make(chan struct{})}
+	m := &member{t: b.t, spec: s, log: &buffer{}, ended: make(chan struct{}), observed: b.observed}
 	m.cmd = exec.Command(os.Args[0])
 	m.cmd.Env = append(os.Environ(), memberEnv+"="+file)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
@@ -152,9 +153,29 @@ func (m *member) kill() {
 	m.t.Helper()
 	m.signal(syscall.SIGKILL)
 	m.exit()
+	m.observed.Killed(m.incarnation())
+}
+
+// freeze stops the member by SIGSTOP; thaw lets it go on.
+func (m *member) freeze() {
+	m.t.Helper()
+	m.observed.Fault(m.incarnation(), "freeze", true)
+	m.signal(syscall.SIGSTOP)
+}
+
+func (m *member) thaw() {
+	m.t.Helper()
+	m.signal(syscall.SIGCONT)
+	m.observed.Fault(m.incarnation(), "freeze", false)
+}
+
+// incarnation is what the member calls itself; empty before it said anything.
+func (m *member) incarnation() string {
+	m.t.Helper()
 	if events := m.journal(); len(events) > 0 {
-		m.bed.observed.Killed(events[0].Incarnation)
+		return events[0].Incarnation
 	}
+	return ""
 }
 
 // exit waits for the process to end and returns its exit code.

@@ -3,7 +3,6 @@
 package conformance
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
@@ -142,14 +141,14 @@ func TestAMemberIsFrozenPastItsSession(t *testing.T) {
 		}}})
 		first.waitFinished(60)
 		first.waitRunning(6)
-		first.signal(syscall.SIGSTOP)
+		first.freeze()
 		frozen := len(first.journal())
 		second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
 		b.waitStable("b")
 		second.waitHolds(2)
 		b.waitDrained(topic)
 		b.release(b.file("thawed"))
-		first.signal(syscall.SIGCONT)
+		first.thaw()
 		b.waitStable("a", "b")
 		first.waitHolds(1)
 		second.waitHolds(1)
