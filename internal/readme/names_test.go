@@ -17,7 +17,7 @@ import (
 func TestWhatTheDocumentsNameExists(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/operating.md", "docs/errors.md", "bench/README.md", "scripts/kafka/README.md",
+		"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/operating.md", "docs/errors.md", "docs/guarantees.md", "bench/README.md", "scripts/kafka/README.md",
 	} {
 		if wrong := unknown(os.DirFS(root(t)), name, read(t, name)); len(wrong) > 0 {
 			t.Errorf("%s names what is not there:\n\t%s", name, strings.Join(wrong, "\n\t"))

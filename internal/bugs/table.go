@@ -1,0 +1,62 @@
+package main
+
+import "github.com/troupe-go/troupe/internal/overlay"
+
+const (
+	engine = "internal/engine"
+	kafka  = "internal/kafka"
+)
+
+// table has the bugs in the order in which they were fixed.
+func table() []bug {
+	return []bug{
+		{
+			"a stop ended before the Stop hooks of its lanes had", "97c2132", engine, "TestDrainLetsStopHooksEnd",
+			[]overlay.Edit{{
+				File: engine + "/membership.go",
+				Old:  "		a.stopped(until) // the process may end next, and with it what a Stop hook was at\n",
+				Now:  "		_ = a\n",
+			}},
+		},
+		{
+			"a pending join kept the lease open beyond its answer", "9226687", engine, "TestAPendingJoinDoesNotOutliveItsAnswer",
+			[]overlay.Edit{{
+				File: engine + "/fence.go",
+				Old:  "	l.sent, l.candidate = sent, sent.Add(ttl)\n",
+				Now:  "	l.sent = sent\n	if until := sent.Add(ttl); until.After(l.candidate) {\n		l.candidate = until\n	}\n",
+			}},
+		},
+		{
+			"a drain that cut a call off was called clean once the call returned", "916a52a", engine, "TestADrainThatCutsACallIsNotClean",
+			[]overlay.Edit{{File: engine + "/finish.go", Old: "			cut = true\n", Now: "			p.a.clean.Store(false)\n"}},
+		},
+		{
+			"records that came right behind their assignment were lost", "4566253", engine, "TestRecordsThatComeRightBehindTheAssignment",
+			[]overlay.Edit{{File: engine + "/membership.go", Old: "		if !a.spawned.wait(until) {\n", Now: "		if false && !a.spawned.wait(until) {\n"}},
+		},
+		{
+			"a revoke left what was finished above a gap to be done again", "1d8fc8a", engine, "TestARevokeFillsTheGapsBelowWhatIsFinished",
+			[]overlay.Edit{{File: engine + "/finish.go", Old: "	p.ev.drain.Now = now || p.rebuild != nil\n", Now: "	p.ev.drain.Now = true\n"}},
+		},
+		{
+			"a stop left the group while a revoke had not committed yet", "a4e6eda", engine, "TestAShutdownWaitsForARevokeUnderWay",
+			[]overlay.Edit{{File: engine + "/membership.go", Old: "	leaving := e.revokes() // they drain by themselves\n", Now: "	leaving := e.revokes()[:0]\n"}},
+		},
+		{
+			"records from before a seek were fetched behind it, and 250 ms were lost", "199b888", kafka, "TestNothingIsFetchedBeforeASeek",
+			[]overlay.Edit{{File: kafka + "/member.go", Old: " || p.trouble != nil || p.seeks > 0 }", Now: " || p.trouble != nil }"}},
+		},
+		{
+			"a commit refused before the member's own join was known expelled it", "6182d20", kafka, "TestIllegalGenerationBeforeTheJoinIsKnown",
+			[]overlay.Edit{{File: kafka + "/commit.go", Old: "		moving = m.joins(ctx, generation)\n", Now: "		_ = m.joins\n"}},
+		},
+		{
+			"what a stop drained could not be lost any more", "38dda0b", engine, "TestALossWhileAStopDrainsEndsIt",
+			[]overlay.Edit{{File: engine + "/membership.go", Old: "		e.stopping[tp] = a\n", Now: "		defer func() { delete(e.stopping, tp) }()\n		e.stopping[tp] = a\n"}},
+		},
+		{
+			"a member that was thrown out went on with its revokes, and committed", "6db9893", engine, "TestARevokeEndsWhenTheGroupDropsTheMember",
+			[]overlay.Edit{{File: engine + "/membership.go", Old: "		if !a.done.happened() {\n", Now: "		if false && !a.done.happened() {\n"}},
+		},
+	}
+}
