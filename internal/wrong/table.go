@@ -196,7 +196,11 @@ func fences() []wrong {
 		{
 			"no fence", "S7",
 			"every start and commit looks at it; a kill and a freeze of the simulator must show that",
-			one(engine("fence.go", `func (f *fence) raised() bool { return f.up.Load() }`, `func (f *fence) raised() bool { return false }`)),
+			one(
+				engine("fence.go", `func (f *fence) raised() bool { return f.up.Load() }`, `func (f *fence) raised() bool { return false }`),
+				engine("finish.go", `	a.shut()
+	for i := range a.slots {`, `	for i := range a.slots[:0] {`),
+			),
 		},
 		{
 			"no lease", "S7",
@@ -212,7 +216,7 @@ func fences() []wrong {
 		{
 			"a loss fences nothing", "S7",
 			"another member may be at work",
-			one(engine("membership.go", `		a.shut()
+			one(engine("membership.go", `		e.seize(a)
 		e.opts.Emit(observe.Lost{TP: a.tp, Epoch: a.epoch, Cause: cause})
 		e.root.Send(e.group, toPartition{a, finish{cause: actors.ErrLost, lost: true}})`, `		e.opts.Emit(observe.Lost{TP: a.tp, Epoch: a.epoch, Cause: cause})`)),
 		},
@@ -330,11 +334,6 @@ func positions() []wrong {
 	if line < o.line {
 		invariant`),
 			),
-		},
-		{
-			"the line stops at a transaction's end", "S12",
-			"markers are nobody's records, and the line passes them",
-			one(engine("enter.go", `control := b.Control`, `control := b.Control[:0]`)),
 		},
 		{
 			"a gap is not told of", "S13",
