@@ -4,6 +4,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -19,6 +20,10 @@ type Link struct {
 	// connection. With none a client that asks at once again, for as long as the answer is an
 	// error, keeps the clock of a bubble from moving.
 	Latency time.Duration
+
+	// Refuses, unless it is nil, says to which addresses nothing connects. It is set before
+	// the first connection.
+	Refuses func(address string) bool
 
 	dial DialFunc
 	tap  func() (toBroker, toClient io.Writer)
@@ -55,6 +60,11 @@ func (l *Link) passes(end <-chan struct{}) bool {
 	return !l.Killed()
 }
 
+var errRefused = errors.New("link: connection refused")
+
+// refused is how long a refusal takes, for the reason that unanswered has.
+const refused = time.Millisecond
+
 // dialFor is the timeout of kgo's own dialer.
 const dialFor = 10 * time.Second
 
@@ -72,6 +82,10 @@ func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, err
 	defer cancel()
 	if !l.passes(ctx.Done()) || ctx.Err() != nil {
 		return nil, unanswered(ctx)
+	}
+	if l.Refuses != nil && l.Refuses(address) {
+		l.sleep(refused)
+		return nil, errRefused
 	}
 	broker, err := l.dial(ctx, network, address)
 	if err != nil {

@@ -9,14 +9,17 @@ import (
 	"github.com/troupe-go/troupe/runtime"
 )
 
-// gates makes every step of a frozen process stall, until it thaws. Only the claim does
-// not: who raises a fence spins until claims are settled, and the clock would stand still.
+// frozen are the steps at which a frozen process stalls: it polls, hands over, begins,
+// ends, wakes and commits nothing. Others hold a lock, or are spun for: there the clock
+// would stand still.
+func frozen() []failpoint.Point {
+	return []failpoint.Point{failpoint.Poll, failpoint.HandOver, failpoint.End, failpoint.WakeUp, failpoint.Tick, failpoint.Send}
+}
+
+// gates makes the steps of a frozen process stall until it thaws.
 func (w *world) gates() func() {
 	var resets []func()
-	for _, p := range failpoint.Points() {
-		if p == failpoint.Claim {
-			continue
-		}
+	for _, p := range frozen() {
 		resets = append(resets, failpoint.SetOf(p, func(of any) error {
 			if n := w.nodeOf(of); n != nil {
 				n.alive()

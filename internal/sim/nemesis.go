@@ -177,7 +177,7 @@ func address(broker int32) string {
 	if broker < 0 {
 		return ""
 	}
-	return fmt.Sprintf("127.0.0.1:%d", firstPort+broker)
+	return fmt.Sprintf("localhost:%d", firstPort+broker)
 }
 
 func (n *nemesis) brokers(f *injected) {
@@ -210,20 +210,58 @@ func (n *nemesis) brokers(f *injected) {
 		k.Compact()
 		f.hits.Add(1)
 	case FaultBounce:
-		if err := k.RemoveNode(f.Broker); err != nil {
-			return // it is away already
+		n.bounce(f)
+	}
+}
+
+// bounce takes a broker away: its partitions move, its connections are cut, and it takes
+// no new ones. One that does not come back takes the coordinators that it was with it. One
+// that does is not removed and added: kfake would go on serving, as a broker that leads
+// nothing, connections that it had.
+func (n *nemesis) bounce(f *injected) {
+	to := address(f.Broker)
+	if n.w.isDown(to) {
+		return
+	}
+	n.w.setDown(to, true)
+	f.hits.Add(1)
+	if f.For == 0 {
+		if err := n.w.kafka.RemoveNode(f.Broker); err != nil {
+			n.w.broken("broker %d does not go: %v", f.Broker, err)
 		}
-		f.hits.Add(1)
-		n.w.clients.Cut(address(f.Broker)) // kfake goes on serving connections that there are
-		for _, node := range n.w.nodes {
-			node.link.Cut(address(f.Broker))
-		}
-		f.end = func() {
-			if _, _, err := k.AddNode(f.Broker, firstPort+int(f.Broker)); err != nil {
-				n.w.broken("broker %d does not come back: %v", f.Broker, err)
+	} else {
+		n.evacuate(f)
+		f.end = func() { n.w.setDown(to, false) }
+	}
+	n.w.clients.Cut(to)
+	for _, node := range n.w.nodes {
+		node.link.Cut(to)
+	}
+}
+
+// evacuate moves what a broker leads.
+func (n *nemesis) evacuate(f *injected) {
+	for i := range n.w.plan.Topics {
+		for _, topic := range []string{n.w.plan.Topics[i].Name, deadLetters(n.w.plan.Topics[i].Name)} {
+			for _, p := range n.w.kafka.PartitionInfos(topic) {
+				if n.w.kafka.LeaderFor(topic, p.Partition) == f.Broker {
+					n.move(f, topic, p.Partition, (f.Broker+1+p.Partition%2)%brokers)
+				}
 			}
 		}
 	}
+}
+
+func (w *world) isDown(address string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.down[address]
+}
+
+func (w *world) setDown(address string, down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down[address] = down
 }
 
 // move fails where the broker is away.

@@ -36,7 +36,7 @@ type node struct {
 func (w *world) start(m Member) *node {
 	n := &node{w: w, member: m, name: history.NewIncarnation(m.Name), ended: make(chan struct{})}
 	n.link = link.New(w.network.DialContext, (&wire{w, n}).tap)
-	n.link.Latency = latency
+	n.link.Latency, n.link.Refuses = latency, w.isDown
 	rt, err := runtime.New(n.config())
 	if err != nil {
 		w.broken("%s: %v", m.Name, err)

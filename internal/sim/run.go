@@ -51,7 +51,8 @@ type world struct {
 	calls      sync.WaitGroup // of behaviors: some outlive their runtime
 
 	mu     sync.Mutex
-	result Result // guarded by mu until the end
+	down   map[string]bool // guarded by mu: addresses of brokers
+	result Result          // guarded by mu until the end
 }
 
 // broken says that the simulator itself does not work, or that the plan is none.
@@ -74,10 +75,10 @@ func run(p *Plan) *Result {
 	w := &world{
 		result: Result{Plan: p},
 		plan:   p, ids: map[[16]byte]string{}, history: h, producer: history.NewProducer(h), observer: history.NewObserver(h),
-		current: map[string]*node{}, deliveries: deliveries{counts: map[string]int{}},
+		down: map[string]bool{}, current: map[string]*node{}, deliveries: deliveries{counts: map[string]int{}},
 	}
 	w.clients = link.New(w.network.DialContext, nil)
-	w.clients.Latency = latency
+	w.clients.Latency, w.clients.Refuses = latency, w.isDown
 	w.coordinator = &coordinator{w: w, last: map[string]time.Time{}}
 	begun := time.Now()
 	if err := w.build(); err != nil {
