@@ -96,7 +96,7 @@ bug: ## take the fix of a bug out again; its test must notice: make bug N=3, or 
 
 .PHONY: scenarios
 scenarios: ## run the fault scenarios that are in memory, and write their table
-	$(GOTEST) -tags $(TAGS) -count=1 -json -run '^TestScenario' ./internal/scenarios/ | $(GO) run ./internal/scenarios/table
+	$(GOTEST) -tags '$(TAGS) failpoints' -count=1 -json -run '^TestScenario' ./internal/scenarios/ | $(GO) run ./internal/scenarios/table
 
 .PHONY: scenarios-kafka
 scenarios-kafka: ## the same for those on Apache Kafka
