@@ -85,10 +85,8 @@ func run(p *Plan) *Result {
 		w.broken("%v", err)
 		return &w.result
 	}
-	reset := w.gates()
 	w.play()
 	w.stop()
-	reset()
 	w.finalRead()
 	w.kafka.Close()
 	w.clients.Wait()
