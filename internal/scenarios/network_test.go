@@ -52,7 +52,7 @@ func (w *world) startDialed(name string, wrap func(net.Conn) net.Conn, topics ..
 		w.t.Fatal(err)
 	}
 	n.rt = rt
-	w.nodes = append(w.nodes, n)
+	w.add(n)
 	go func() { n.done <- rt.Run(context.Background()) }() // judge waits for it
 	w.t.Cleanup(func() {                                   // also of a test that gave up
 		n.link.Kill()
@@ -401,7 +401,7 @@ func TestScenario116TheRestGoOn(t *testing.T) {
 		}
 		w.hit("broker removed")
 		gone.dead.Store(true)
-		gone.killed = true
+		gone.dies()
 		gone.link.Kill()
 		w.hit("cut off for good")
 		w.observer.Killed(gone.name)

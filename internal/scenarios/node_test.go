@@ -118,13 +118,13 @@ func (w *world) prepare(name string, change func(*runtime.Config), topics ...run
 
 func (w *world) run(n *node) {
 	w.t.Helper()
-	joins := slices.ContainsFunc(w.nodes, (*node).alive)
+	joins := w.anyAlive()
 	n.rt = w.c.Start(n.cfg)
 	if joins && len(n.rt.Stats().Partitions) > 0 {
 		w.hit("join")
 	}
 	w.mu.Lock()
-	w.nodes = append(w.nodes, n)
+	w.add(n)
 	w.mu.Unlock()
 	w.c.Settle()
 }
@@ -186,7 +186,7 @@ func due(r *actors.Record, delay time.Duration) time.Time {
 // kill ends a node as SIGKILL would.
 func (n *node) kill() {
 	n.dead.Store(true)
-	n.killed = true
+	n.dies()
 	n.w.c.Kill(n.rt)
 	n.w.observer.Killed(n.name)
 	n.w.hit("kill")
@@ -198,14 +198,39 @@ func (n *node) freeze(d time.Duration) {
 	n.w.hit("freeze")
 }
 
+// add makes a node one of the world's. Members may be started by any goroutine.
+func (w *world) add(n *node) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.nodes = append(w.nodes, n)
+}
+
+func (w *world) anyAlive() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.nodes, (*node).alive)
+}
+
+func (n *node) leaves() {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	n.ended = true
+}
+
+func (n *node) dies() {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	n.killed = true
+}
+
 func (n *node) alive() bool { return !n.killed && !n.ended }
 
 // stop shuts a node down and returns what Run returned, and how long it took.
 func (n *node) stop() (time.Duration, error) {
 	n.w.t.Helper()
 	begun := time.Now()
-	n.ended = true
-	if slices.ContainsFunc(n.w.nodes, (*node).alive) {
+	n.leaves()
+	if n.w.anyAlive() {
 		n.w.hit("leave")
 	}
 	err := n.shutDown()
@@ -215,7 +240,7 @@ func (n *node) stop() (time.Duration, error) {
 // run waits for the end of Run.
 func (n *node) run() error {
 	n.w.t.Helper()
-	n.ended = true
+	n.leaves()
 	if n.done != nil {
 		return n.wait()
 	}
