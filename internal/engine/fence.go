@@ -90,12 +90,15 @@ func (l *lease) renew(sent time.Time, ttl time.Duration) {
 	}
 }
 
-// open begins a lease with what the last answer gave.
-func (l *lease) open() {
+// open begins a lease with what the last answer gave. Where partitions are held, it is
+// theirs too, and what a lane of theirs has seen holds: it waits for the loss.
+func (l *lease) open(held bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.set(l.candidate)
-	l.expired.Store(false)
+	if !held {
+		l.expired.Store(false)
+	}
 }
 
 func (l *lease) set(until time.Time) {

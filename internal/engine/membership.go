@@ -17,12 +17,13 @@ import (
 // Assigned begins partitions. A lease that ran out before is a loss of those that are
 // there: then the client is rebuilt and nothing begins.
 func (e *Engine) Assigned(as []Assignment) {
-	if e.holds() && !e.lease.check(e.now()) {
+	held := e.holds()
+	if held && !e.lease.check(e.now()) {
 		e.loseAll(errLease)
 		return
 	}
 	e.pass(failpoint.Assigned)
-	e.lease.open()
+	e.lease.open(held)
 	begun := make([]*assignment, len(as))
 	for i, as := range as {
 		begun[i] = e.assign(as)

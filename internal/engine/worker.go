@@ -161,12 +161,20 @@ func (w *worker) serve(ho *handOver) {
 	w.report(ho)
 }
 
-// pass moves a claimed record to running, unless the hand-over has to end here.
+// pass moves a claimed record to running, unless the hand-over has to end here. Where the
+// lease ran out it stays where it is, for the loss that follows: given back, it would be
+// handed over again at once, and so on until the group hears of it by its own timers.
 func (w *worker) pass(ho *handOver, n int) bool {
 	stuck := w.e.hit(failpoint.Claim) != nil
-	if stuck || w.a.fence.raised() || ho.canceled.Load() || !w.leased(ho, n) {
+	if stuck || w.a.fence.raised() || ho.canceled.Load() {
 		if ho.move(n, claiming, n, idle) {
 			w.fail(ho, core.Result{Kind: core.Interrupted, Err: errNotBegun})
+		}
+		return false
+	}
+	if !w.leased(ho, n) {
+		if ho.move(n, claiming, n, idle) {
+			w.e.root.Send(w.e.group, leaseOver{})
 		}
 		return false
 	}
