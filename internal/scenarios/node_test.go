@@ -123,9 +123,7 @@ func (w *world) run(n *node) {
 	if joins && len(n.rt.Stats().Partitions) > 0 {
 		w.hit("join")
 	}
-	w.mu.Lock()
 	w.add(n)
-	w.mu.Unlock()
 	w.c.Settle()
 }
 
