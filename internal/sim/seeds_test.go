@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.String("seeds", "1-3", "seeds to play, as a-b")
+	seeds = flag.String("seeds", "1-4", "seeds to play, as a-b")
 	plan  = flag.String("plan", "", "a plan to play instead, a file")
 	times = flag.Int("times", 1, "how often each is played")
 	keep  = flag.String("keep", "", "a folder for plans and histories of runs that are not clean; empty: none")
