@@ -29,6 +29,8 @@ func (l *eventLog) OnEvent(_ time.Time, ev observe.Event) {
 		l.logger.Info("partition revoked: draining", tp(ev.TP), epoch(ev.Epoch))
 	case observe.RevokeEnded:
 		l.logger.Info("partition let go", tp(ev.TP), epoch(ev.Epoch), zap.Bool("drained", ev.Drained))
+	case observe.Stopped:
+		l.logger.Info("partition stopped", tp(ev.TP), epoch(ev.Epoch), zap.Bool("drained", ev.Drained))
 	case observe.Lost:
 		l.logger.Warn("partition lost", tp(ev.TP), epoch(ev.Epoch), zap.Error(ev.Cause))
 	case observe.Rejoined:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -104,6 +105,9 @@ func TestARevokeWhileAStopDrainsEndsWithAFence(t *testing.T) {
 			t.Errorf("%d ends of a revoke, want 1", n)
 		}
 		<-stopped
+		if n := count[observe.Stopped](r.events); n != 0 {
+			t.Errorf("%d partitions that the stop ended, want none", n)
+		}
 	})
 }
 
@@ -127,6 +131,38 @@ func TestALossWhileAStopDrainsEndsIt(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		r.wantCommitted(0, 0)
+		if n := count[observe.Stopped](r.events); n != 0 {
+			t.Errorf("%d partitions that the stop ended, want none", n)
+		}
+	})
+}
+
+// A stop says of each partition when it is fenced, which is before the group is left.
+func TestAStopTellsWhatItFences(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
+			time.Sleep(time.Duration(rec.Partition) * time.Minute)
+			return nil
+		})
+	}, func(r *rig) {
+		r.assign(0)
+		r.assign(1)
+		for p := range int32(2) {
+			r.fetch(p, []string{"k"}, 0)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+		defer cancel()
+		r.e.Drain(ctx)
+		defer time.Sleep(time.Minute) // the call that goes on
+		drained := map[int32]bool{}
+		for _, ev := range find[observe.Stopped](r.events) {
+			drained[ev.TP.Partition] = ev.Drained
+		}
+		if want := map[int32]bool{0: true, 1: false}; !maps.Equal(drained, want) {
+			t.Errorf("fenced, and drained: %v, want %v", drained, want)
+		}
 	})
 }
 

@@ -262,6 +262,13 @@ func (e *Engine) stopAll() []*assignment {
 	return slices.Collect(maps.Values(e.stopping))
 }
 
+// stops reports whether a is a stop's, and was neither revoked nor lost meanwhile.
+func (e *Engine) stops(a *assignment) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.stopping[a.tp] == a
+}
+
 // Drain ends all partitions, with actors.ErrShutdown for what goes on when ctx ends,
 // and begins none from then on. The group session has to be alive meanwhile: it ends
 // with a commit. It returns what was still running, and whether all was committed.
@@ -280,6 +287,11 @@ func (e *Engine) Drain(ctx context.Context) (running []string, committed bool) {
 	}
 	until := time.Now().Add(e.opts.CommitTimeout)
 	clean := e.finish(as, actors.ErrShutdown, until)
+	for i, a := range as {
+		if e.stops(a) {
+			e.opts.Emit(observe.Stopped{TP: a.tp, Epoch: a.epoch, Drained: clean[i]})
+		}
+	}
 	for _, a := range leaving {
 		clean = append(clean, a.done.wait(until) && a.clean.Load())
 	}

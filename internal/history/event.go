@@ -102,7 +102,7 @@ const (
 	GroupStart         Kind = "group-start"          // the group begins at Offset, as the test set it up
 	Removed            Kind = "removed"              // the test removed [Offset, To)
 	Reset              Kind = "reset"                // an admin is about to set the committed offset
-	MemberIs           Kind = "member-is"            // Incarnation is Member from here on
+	MemberIs           Kind = "member-is"            // Incarnation is Member from here on; Text: its instance id
 	Disturbance        Kind = "disturbance"          // Text; the order of an incarnation's partition begins anew
 	Fault              Kind = "fault"                // Text, Result; of Incarnation, or of all
 	Killed             Kind = "killed"               // Incarnation is no more; nothing that it says counts from here on
@@ -117,6 +117,7 @@ const (
 	Assigned       Kind = "assigned" // Offset: the first that is fetched; To: the log's end
 	RevokeBegan    Kind = "revoke-began"
 	RevokeEnded    Kind = "revoke-ended" // Result
+	Stopped        Kind = "stopped"      // Result
 	Lost           Kind = "lost"
 	Rejoined       Kind = "rejoined"
 	Gap            Kind = "gap" // [Offset, To); Text: what is wrong but for deleted records
@@ -157,7 +158,7 @@ const (
 	ResultSupervisor = "supervisor" // of an Escalated: the partition's supervisor itself failed
 )
 
-// Results of a RevokeEnded and of a Fault.
+// Results of a RevokeEnded, of a Stopped and of a Fault.
 const (
 	ResultDrained = "drained" // every delivery had ended, and the line was committed
 	ResultCut     = "cut"     // not that

@@ -37,6 +37,8 @@ func ofMembership(ev observe.Event) Event {
 		return ofPartition(RevokeBegan, ev.TP, ev.Epoch, Event{})
 	case observe.RevokeEnded:
 		return ofPartition(RevokeEnded, ev.TP, ev.Epoch, Event{Result: drained(ev.Drained)})
+	case observe.Stopped:
+		return ofPartition(Stopped, ev.TP, ev.Epoch, Event{Result: drained(ev.Drained)})
 	case observe.Lost:
 		return ofPartition(Lost, ev.TP, ev.Epoch, Event{Text: text(ev.Cause)})
 	case observe.Rejoined:

@@ -23,6 +23,7 @@ func TestHookKnowsEveryEvent(t *testing.T) {
 		observe.Assigned{TP: orders, Epoch: 5, Start: 7, LogEnd: 9},
 		observe.RevokeBegan{TP: orders, Epoch: 5},
 		observe.RevokeEnded{TP: orders, Epoch: 5},
+		observe.Stopped{TP: orders, Epoch: 5},
 		observe.Lost{TP: orders, Epoch: 5, Cause: errBad},
 		observe.Rejoined{Cause: errBad},
 		observe.Gap{TP: orders, Epoch: 5, From: 1, To: 2},

@@ -38,6 +38,14 @@ type (
 		Drained bool // every delivery and forward had ended
 	}
 
+	// Stopped is sent when a partition is fenced because the runtime shuts down, which
+	// is before it leaves the group: nothing of this epoch starts or commits after it.
+	Stopped struct {
+		TP      TopicPartition
+		Epoch   Epoch
+		Drained bool // every delivery and forward had ended
+	}
+
 	// Lost is sent when a partition is fenced because the group dropped this
 	// member, or may have.
 	Lost struct {
@@ -237,6 +245,7 @@ type (
 func (Assigned) event()       {}
 func (RevokeBegan) event()    {}
 func (RevokeEnded) event()    {}
+func (Stopped) event()        {}
 func (Lost) event()           {}
 func (Rejoined) event()       {}
 func (Gap) event()            {}
