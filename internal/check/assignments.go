@@ -13,7 +13,7 @@ type assignment struct {
 	epoch uint64
 	begin uint64
 	end   uint64 // Seq of its end; never: none
-	taken bool   // it ended by a revoke or a loss, not by the end of the runtime
+	taken bool   // it ended by a revoke or a loss, not by a stop
 	how   ending
 
 	known bool  // where it began is in the history
@@ -37,6 +37,7 @@ type assignments struct {
 	byTP      map[observe.TopicPartition][]*assignment // ascending by begin
 	started   map[uint64]*history.Event                // the runtime's Started, by the Seq of the journal's Enter
 	killed    map[string]uint64                        // when an incarnation was, by name
+	replaced  map[string]uint64                        // when another one had its instance id, by name
 }
 
 // call is a call of a behavior as both the runtime and the journal know it.
@@ -55,7 +56,9 @@ func assignmentsOf(events []history.Event) *assignments {
 		map[observe.TopicPartition][]*assignment{},
 		map[uint64]*history.Event{},
 		map[string]uint64{},
+		map[string]uint64{},
 	}
+	instances := map[string]string{}    // the incarnation that has an instance id
 	passed := map[call]*history.Event{} // the last Started that no Enter has followed yet
 	for i := range events {
 		switch e := &events[i]; e.Kind {
@@ -63,6 +66,10 @@ func assignmentsOf(events []history.Event) *assignments {
 			as.begin(e)
 		case history.RevokeEnded, history.Lost:
 			as.end(as.known(e), e.Seq, true, howEnded(e))
+		case history.Stopped:
+			as.end(as.known(e), e.Seq, false, howEnded(e))
+		case history.MemberIs:
+			as.member(e, instances)
 		case history.Killed:
 			as.killed[e.Incarnation] = e.Seq
 		case history.ShutdownEnded:
@@ -78,6 +85,19 @@ func assignmentsOf(events []history.Event) *assignments {
 		}
 	}
 	return as
+}
+
+// member notes that the group knows an instance id as e's incarnation. It forgets at once
+// the one that had it, which learns that later. An answer to that one may still be under way.
+func (as *assignments) member(e *history.Event, instances map[string]string) {
+	before := instances[e.Text]
+	if _, gone := as.replaced[e.Incarnation]; e.Text == "" || gone || before == e.Incarnation {
+		return
+	}
+	if before != "" {
+		as.replaced[before] = e.Seq
+	}
+	instances[e.Text] = e.Incarnation
 }
 
 // known is the assignment that e is about, also one whose begin is not in the history.
@@ -114,7 +134,7 @@ func howEnded(e *history.Event) ending {
 	switch {
 	case e.Kind == history.Lost:
 		return lost
-	case e.Kind == history.RevokeEnded && e.Result == history.ResultDrained, e.Kind == history.ShutdownEnded && e.Text == "":
+	case (e.Kind == history.RevokeEnded || e.Kind == history.Stopped) && e.Result == history.ResultDrained, e.Kind == history.ShutdownEnded && e.Text == "":
 		return drained
 	}
 	return cut

@@ -101,6 +101,12 @@ func assigned(n uint64) ev { return epoch(n, of(history.Assigned, 0)) }
 
 func revoked() ev { return epoch(1, of(history.RevokeEnded, 0)) }
 
+func stopped() ev { return epoch(1, of(history.Stopped, 0)) }
+
+func member(instance string) ev {
+	return ev{Kind: history.MemberIs, Incarnation: "a", Text: instance}
+}
+
 func lost() ev { return epoch(1, of(history.Lost, 0)) }
 
 func started(n uint64, offset int64) ev { return epoch(n, of(history.Started, offset)) }

@@ -32,6 +32,7 @@ func TestFence(t *testing.T) {
 		{"begun after the revoke", run(assigned(1), revoked(), started(1, 0), enter(0)), 1, []string{"a: t/0 epoch 1: enter of offset 0 after its end"}},
 		{"begun after the loss", run(assigned(1), lost(), started(1, 0), enter(0)), 1, []string{"enter of offset 0"}},
 		{"begun after the runtime's end", run(assigned(1), of(history.ShutdownEnded, 0), started(1, 0), enter(0)), 0, []string{"enter of offset 0"}},
+		{"begun after a stop had fenced it", run(assigned(1), started(1, 0), enter(0), leave(0), stopped(), started(1, 1), enter(1), of(history.ShutdownEnded, 0)), 0, []string{"enter of offset 1"}},
 		{"begun without a word", run(assigned(1), started(1, 0), enter(0), leave(0), revoked(), enter(0)), 2, []string{"enter of offset 0"}},
 		{"no journal", run(assigned(1), revoked(), started(1, 0)), 1, []string{"started of offset 0"}},
 		{"it thaws, and another has the partition", run(assigned(1), inB(assigned(1)), at(9e9, started(1, 0)), enter(0), at(9e9, lost())), 2, []string{"a: t/0 epoch 1: enter of offset 0, 8.9"}},

@@ -81,7 +81,9 @@ func oneLane(f *facts, v *Verdict) {
 //
 // Across incarnations two calls of a record overlap only where the older assignment was
 // over by then, so that its call goes on in quarantine, or is lost or killed without
-// knowing it yet. A call that never ended is not judged.
+// knowing it yet. So it is with a static member while another process takes its instance
+// id: the group drops it then, and it may end by a revoke or a stop before it learns that.
+// A call that never ended is not judged.
 func Overlap(events []history.Event) Verdict { return overlap(newFacts(events)) }
 
 func overlap(f *facts) Verdict {
@@ -149,7 +151,10 @@ func across(f *facts, v *Verdict) {
 		if older.begin > newer.begin {
 			older, at = newer, before.Seq
 		}
-		if _, dead := as.killed[older.incarnation]; !dead && older.how != lost && older.end > at {
+		if _, dead := as.killed[older.incarnation]; dead || older.how == lost || older.end <= at {
+			continue
+		}
+		if replaced, ok := as.replaced[older.incarnation]; !ok || replaced > min(ended[before.Seq], ended[e.Seq]) {
 			v.add([]uint64{before.Seq, e.Seq}, "%s offset %d: calls of %s and %s overlap, and %s still had the partition",
 				e.TP(), e.Offset, before.Incarnation, e.Incarnation, older.incarnation)
 		}

@@ -137,9 +137,10 @@ func (o *Observer) Reset(tp observe.TopicPartition, offset int64) {
 	o.history.Append(Event{Kind: Reset, Offset: offset}.at(tp))
 }
 
-// MemberIs is written when an incarnation's member id is known.
-func (o *Observer) MemberIs(incarnation, member string) {
-	o.history.Append(Event{Kind: MemberIs, Incarnation: incarnation, Member: member})
+// MemberIs is written when an incarnation's member id is known, with its instance id if it
+// is a static member.
+func (o *Observer) MemberIs(incarnation, member, instance string) {
+	o.history.Append(Event{Kind: MemberIs, Incarnation: incarnation, Member: member, Text: instance})
 }
 
 // Disturbance is written when the test makes an incarnation forget what it knows of a

@@ -53,7 +53,7 @@ func TestObserver(t *testing.T) {
 	o.GroupStart(orders, 7)
 	o.Removed(orders, 1, 2)
 	o.Reset(orders, 7)
-	o.MemberIs("a", "m")
+	o.MemberIs("a", "m", "i")
 	o.Disturbance("a", orders, "supervisor panicked")
 	o.TopicRead("orders")
 	o.Fault("a", "freeze", true)
@@ -72,7 +72,7 @@ func TestObserver(t *testing.T) {
 		{Kind: history.GroupStart, Offset: 7},
 		{Kind: history.Removed, Offset: 1, To: 2},
 		{Kind: history.Reset, Offset: 7},
-		{Kind: history.MemberIs, Incarnation: "a", Member: "m"},
+		{Kind: history.MemberIs, Incarnation: "a", Member: "m", Text: "i"},
 		{Kind: history.Disturbance, Incarnation: "a", Text: "supervisor panicked"},
 		{Kind: history.TopicRead},
 		{Kind: history.Fault, Incarnation: "a", Text: "freeze", Result: history.ResultBegin},

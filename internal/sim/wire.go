@@ -110,9 +110,16 @@ func (c *wireConn) response(frame []byte) {
 		c.committed(req, resp.(*kmsg.OffsetCommitResponse)) //nolint:errcheck,forcetypeassert // ResponseKind says so
 	case *kmsg.JoinGroupRequest:
 		if join := resp.(*kmsg.JoinGroupResponse); join.ErrorCode == 0 { //nolint:errcheck,forcetypeassert // as above
-			c.w.observer.MemberIs(c.node.name, join.MemberID)
+			c.w.observer.MemberIs(c.node.name, join.MemberID, instanceOf(req))
 		}
 	}
+}
+
+func instanceOf(req *kmsg.JoinGroupRequest) string {
+	if req.InstanceID == nil {
+		return ""
+	}
+	return *req.InstanceID
 }
 
 func (c *wireConn) committed(req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse) {
