@@ -39,6 +39,10 @@ type Handoff struct {
 	Attempts []Attempt // of unfinished records that have failed, ascending by offset
 	Hung     []LaneID  // quarantined lanes
 
+	// DeadLetters are not delivered any more, but forwarded: ascending by offset. A write
+	// of one may be under way; its answer is of no use to the next machine.
+	DeadLetters []DeadLetter
+
 	// Uncommitted says that Next has not been acknowledged: the next machine commits
 	// it at its first Ticked.
 	Uncommitted bool
@@ -51,6 +55,15 @@ type Run struct{ From, To Offset }
 type Attempt struct {
 	Offset Offset
 	Count  int
+}
+
+// DeadLetter is a record that was given up, and that the dead letter topic has not
+// acknowledged.
+type DeadLetter struct {
+	Offset  Offset
+	Failure supervision.Failure // the last one
+	First   time.Time           // when the record first failed
+	Last    time.Time           // when it last failed
 }
 
 // Reason is why a partition is paused.

@@ -78,6 +78,7 @@ func (m *Machine) beginForward(l *lane) {
 	l.drop(1)
 	l.doomed, l.doomedFor = false, supervision.Failure{}
 	l.relieve()
+	m.condemn(l)
 	m.forwards.unacked++
 	m.send(&l.forward)
 }

@@ -11,6 +11,7 @@ func (m *Machine) Handoff() Handoff {
 		Next:        m.offsets.line,
 		Done:        m.carried.runsFrom(m.offsets.tail, m.offsets.runs()),
 		Attempts:    m.carried.attemptsFrom(m.offsets.tail, m.attempts()),
+		DeadLetters: m.deadLetters(),
 		Uncommitted: m.offsets.line > m.commit.acked,
 	}
 	for i := range m.lanes {
@@ -39,15 +40,58 @@ func (m *Machine) attempts() []Attempt {
 	return all
 }
 
-// carried is what a Handoff says of records that have not been fetched again yet.
-// Records come in ascending order, so it is used up from the front.
+// deadLetters are those that are not acknowledged: under way, at the head of their lane,
+// and left of the machine before. Of what is below the line nothing is left.
+func (m *Machine) deadLetters() []DeadLetter {
+	var all []DeadLetter
+	for i := range m.lanes {
+		l := &m.lanes[i]
+		if fx := l.forward.effect; fx != nil {
+			all = append(all, DeadLetter{fx.Record.Offset, fx.Failure, fx.First, fx.Last})
+		}
+		if l.doomed {
+			all = append(all, DeadLetter{l.records.at(0).Offset, l.doomedFor, l.first, l.doomedAt})
+		}
+	}
+	for _, d := range m.carried.deadLetters {
+		if d.Offset >= m.offsets.line {
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, func(a, b DeadLetter) int { return cmp.Compare(a.Offset, b.Offset) })
+	return all
+}
+
+// carried is what a Handoff says of records. They come in ascending order: runs and
+// attempts are used up from the front as they are fetched, dead letters as they get to
+// the head of their lane.
 type carried struct {
-	runs     []Run
-	attempts []Attempt
+	runs        []Run
+	attempts    []Attempt
+	deadLetters []DeadLetter
 }
 
 func carry(h Handoff) carried {
-	return carried{runs: slices.Clone(h.Done), attempts: slices.Clone(h.Attempts)}
+	return carried{slices.Clone(h.Done), slices.Clone(h.Attempts), slices.Clone(h.DeadLetters)}
+}
+
+// condemn dooms a head that an earlier machine gave up: nothing of its lane begins
+// before it is forwarded. Each has attempts, so it never stands behind the first record of
+// a hand-over.
+func (m *Machine) condemn(l *lane) {
+	dead := m.carried.deadLetters
+	if len(dead) == 0 || l.handed > 0 || l.records.len() == 0 {
+		return
+	}
+	head := l.records.at(0).Offset
+	for i := range dead {
+		if d := dead[i]; d.Offset == head {
+			m.carried.deadLetters = slices.Delete(dead, i, i+1)
+			l.doom(d.Last, d.Failure)
+			l.first = d.First
+			return
+		}
+	}
 }
 
 // finished reports whether the record at an offset was finished before.

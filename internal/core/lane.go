@@ -76,6 +76,7 @@ const (
 // serve lets a lane do whatever it can, and files it under what it waits for.
 // Whatever changes a lane ends with it.
 func (m *Machine) serve(now time.Time, l *lane, out []Effect) []Effect {
+	m.condemn(l)
 	out = m.renewBehavior(l, out)
 	out = m.serveForward(now, l, out)
 	p, at := m.standing(now, l)

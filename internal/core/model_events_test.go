@@ -82,11 +82,15 @@ func (m *model) failed(l *modelLane, ev *Failed) []string {
 			head.first = m.now
 		}
 	}
-	if m.frozen() {
-		return want
-	}
 	blamed := r.Kind != StartFailed
-	if blamed && (r.Kind == Discard || m.cfg.MaxAttempts > 0 && head.attempts >= m.cfg.MaxAttempts) {
+	over := blamed && (r.Kind == Discard || m.cfg.MaxAttempts > 0 && head.attempts >= m.cfg.MaxAttempts)
+	switch {
+	case m.frozen() && over && m.cfg.DeadLetter && !head.Looped: // by the next machine
+		m.giveUpOn(head)
+		return want
+	case m.frozen():
+		return want
+	case over:
 		return append(want, m.giveUp(l, head, ev)...)
 	}
 	retry := m.cfg.Retry.Delay(head.attempts, ev.Jitter)
@@ -126,8 +130,7 @@ func (m *model) giveUp(l *modelLane, head *entry, ev *Failed) []string {
 		m.looped++
 		return []string{fmt.Sprintf("halted %d", l.id)}
 	}
-	l.restarts = nil
-	l.doomed = &modelForward{record: head, last: m.now}
+	m.giveUpOn(head)
 	if ev.Result.Kind == Panic || ev.Result.Directive == supervision.Restart {
 		l.renew = true
 		l.until = m.now.Add(m.cfg.Supervision.Backoff.Delay(1, ev.Jitter))

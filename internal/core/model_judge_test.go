@@ -34,6 +34,7 @@ func (j *judge) step(ev Event, apply func() []string) {
 	if apply != nil {
 		want = apply()
 	}
+	j.condemnAll()
 	want = append(want, j.renewals()...)
 	if _, woke := ev.(*Woke); woke {
 		j.asked = time.Time{}
@@ -188,7 +189,9 @@ func (j *judge) sent(e *Forward) {
 	f.seq, f.flying = e.Seq, true
 	head.forwarding = true
 	l.forward, l.doomed = f, nil
+	j.condemn(l)
 	j.saw["a dead letter"]++
+	j.count("a dead letter of the machine before", head.over < j.epoch)
 }
 
 // commit: the line, and never past what is unfinished.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,8 @@ func TestModel(t *testing.T) {
 	for _, what := range append(want,
 		"a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a dead letter that looped", "a forward sent again",
 		"a commit", "a commit refused", "an unknown commit that was stored", "drained", "a loss", "a loss with calls", "a loss with finished records",
-		"a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane",
+		"a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane", "a rebuild with a dead letter",
+		"a dead letter of the machine before",
 		"a stale *core.Succeeded", "a stale *core.Failed", "a stale *core.Progress", "a stale *core.Forwarded", "a stale *core.Committed", "a stale *core.Freed",
 		"an older generation", "a forced restart", "a call that is freed", "everything finished",
 		"pause for back-pressure", "pause for delay", "pause for retry", "pause for ahead", "pause for operator", "pause for gap",
@@ -376,6 +378,7 @@ func (j *judge) rebuild() {
 	j.saw["a rebuild"]++
 	j.count("a rebuild with a set", len(h.Done) > 0)
 	j.count("a rebuild with attempts", len(h.Attempts) > 0)
+	j.count("a rebuild with a dead letter", len(h.DeadLetters) > 0)
 	j.count("a rebuild with a hung lane", len(h.Hung) > 0)
 }
 
@@ -388,6 +391,7 @@ func (j *judge) checkHandoff(h Handoff) {
 		}
 	}
 	var attempts []Attempt
+	var dead []string
 	for _, e := range j.log {
 		in := false
 		for _, r := range h.Done {
@@ -399,9 +403,19 @@ func (j *judge) checkHandoff(h Handoff) {
 		if e.attempts > 0 && !e.finished {
 			attempts = append(attempts, Attempt{e.Offset, e.attempts})
 		}
+		if e.over > 0 && !e.finished {
+			dead = append(dead, fmt.Sprintf("%d after %d from %s to %s", e.Offset, e.attempts, since(e.first), since(e.last)))
+		}
 	}
 	if fmt.Sprint(h.Attempts) != fmt.Sprint(attempts) || h.Next != j.line {
 		j.t.Fatalf("hand-off %+v, want %v from %d", h, attempts, j.line)
+	}
+	var got []string
+	for _, d := range h.DeadLetters {
+		got = append(got, fmt.Sprintf("%d after %d from %s to %s", d.Offset, d.Failure.Attempt, since(d.First), since(d.Last)))
+	}
+	if !slices.Equal(got, dead) {
+		j.t.Fatalf("dead letters of the hand-off %q, want %q", got, dead)
 	}
 	for _, l := range j.lanes {
 		hung := false

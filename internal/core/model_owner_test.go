@@ -80,12 +80,12 @@ func (j *judge) running() []LaneID {
 func (m *model) forget() {
 	for _, e := range m.log {
 		if e.Offset >= m.stored {
-			e.finished, e.attempts = false, 0
+			e.finished, e.attempts, e.over = false, 0, 0
 		}
 	}
 	m.line, m.acked, m.commits, m.again = m.stored, m.stored, nil, false
 	for _, l := range m.lanes {
-		l.hung = false
+		l.hung, l.last = false, -1
 	}
 	m.begin()
 }

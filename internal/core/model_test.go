@@ -48,6 +48,8 @@ type entry struct {
 	due        int64
 	attempts   int
 	first      time.Time
+	last       time.Time // when it was given up
+	over       uint64    // the epoch that gave it up; 0: none
 }
 
 type modelLane struct {
@@ -65,7 +67,7 @@ type modelLane struct {
 	restarts []time.Time
 	doomed   *modelForward // of the head, before it is sent
 	forward  *modelForward
-	last     Offset // highest offset that was begun in this epoch
+	last     Offset // highest offset that was begun since the partition was lost
 }
 
 type modelForward struct {
@@ -83,11 +85,11 @@ func newModel(cfg Config) *model {
 	return m
 }
 
-// begin starts an epoch at the line.
+// begin starts an epoch at the line. What lanes began before stays so.
 func (m *model) begin() {
-	hung := map[int]bool{}
+	hung, last := map[int]bool{}, map[int]Offset{}
 	for i, l := range m.lanes {
-		hung[i] = l.hung
+		hung[i], last[i] = l.hung, l.last+1
 	}
 	m.epoch++
 	m.calls, m.committed, m.gen, m.tail = 0, 0, 0, m.line
@@ -97,13 +99,33 @@ func (m *model) begin() {
 	m.acked, m.commits, m.asked = m.line, nil, time.Time{}
 	m.lanes = nil
 	for i := range m.cfg.Lanes {
-		m.lanes = append(m.lanes, &modelLane{id: LaneID(i), size: min(16, m.cfg.HandOverMax), hung: hung[i], last: -1})
+		m.lanes = append(m.lanes, &modelLane{id: LaneID(i), size: min(16, m.cfg.HandOverMax), hung: hung[i], last: last[i] - 1})
 	}
 	m.position = len(m.log)
 	for i := len(m.log) - 1; i >= 0 && m.log[i].Offset >= m.line; i-- {
 		e := m.log[i]
-		e.delivered, e.forwarding, e.due, e.first = false, false, 0, time.Time{}
+		e.delivered, e.forwarding, e.due = false, false, 0
+		if e.over == 0 {
+			e.first = time.Time{}
+		}
 		m.position = i
+	}
+}
+
+// condemn says of a lane's head that was given up, by this machine or one before, that
+// it is a dead letter.
+func (m *model) condemn(l *modelLane) {
+	if q := m.queue(l); l.call == nil && l.doomed == nil && len(q) > 0 && q[0].over > 0 {
+		l.doomed = &modelForward{record: q[0], last: q[0].last}
+		l.restarts = nil
+	}
+}
+
+func (m *model) giveUpOn(e *entry) { e.last, e.over = m.now, m.epoch }
+
+func (m *model) condemnAll() {
+	for _, l := range m.lanes {
+		m.condemn(l)
 	}
 }
 

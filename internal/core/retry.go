@@ -37,7 +37,7 @@ func (m *Machine) failed(now time.Time, ev *Failed, out []Effect) []Effect {
 }
 
 // blame counts a failure and decides what follows. In a frozen machine nothing does:
-// the record stays unfinished, and the next owner goes on.
+// the record stays unfinished, and the next owner goes on, from the Handoff if it gets it.
 func (m *Machine) blame(now time.Time, l *lane, ev *Failed, out []Effect) []Effect {
 	r := &ev.Result
 	if r.Kind != StartFailed {
@@ -47,13 +47,15 @@ func (m *Machine) blame(now time.Time, l *lane, ev *Failed, out []Effect) []Effe
 	if r.Kind == Timeout {
 		out = m.quarantine(l, ev.Call, r.Err, out)
 	}
-	if m.frozen() {
-		return out
-	}
-	if f.Attempt > 0 && (r.Kind == Discard || m.cfg.MaxAttempts > 0 && f.Attempt >= m.cfg.MaxAttempts) {
-		return m.giveUp(now, l, f, ev, out)
-	}
+	over := f.Attempt > 0 && (r.Kind == Discard || m.cfg.MaxAttempts > 0 && f.Attempt >= m.cfg.MaxAttempts)
 	switch {
+	case m.frozen():
+		if over && m.cfg.DeadLetter && !l.records.at(0).Looped {
+			l.doom(now, f)
+		}
+		return out
+	case over:
+		return m.giveUp(now, l, f, ev, out)
 	case r.Directive == supervision.Stop:
 		return l.halt(f, out)
 	case r.Directive == supervision.Restart, r.Directive == supervision.Resume && r.Kind == StartFailed:

@@ -177,6 +177,10 @@ func (p *player) printStats() {
 
 func (p *player) printHandoff(h Handoff) {
 	p.printf("next %d, done %v, attempts %v, hung %v, uncommitted %t", h.Next, h.Done, h.Attempts, h.Hung, h.Uncommitted)
+	for _, d := range h.DeadLetters {
+		p.printf("dead letter %d after %d deliveries: %v; failed from %s to %s", d.Offset, d.Failure.Attempt, d.Failure.Err,
+			since(d.First), since(d.Last))
+	}
 }
 
 func why(e *Restarted) string {

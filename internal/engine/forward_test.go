@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -102,6 +103,53 @@ func TestARecordWithNowhereToGoIsWarnedAboutOnceAMinute(t *testing.T) {
 		synctest.Wait()
 		if got := count[observe.Warned](r.events); got != 3 {
 			t.Errorf("warnings in 2.5 minutes: got %d, want 3", got)
+		}
+	})
+}
+
+// A dead letter whose write has not succeeded when its partition is rebuilt is written
+// again by the next actor. A delivery would come after those of later records of its key.
+func TestADeadLetterOutlivesARebuild(t *testing.T) {
+	t.Parallel()
+	var j journal
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Core.DeadLetter, topic.DeadLetter = true, "dlq"
+		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
+			j.add("%d", rec.Offset)
+			if rec.Offset == 0 {
+				return actors.Discard(errBad)
+			}
+			return nil
+		})
+	}, func(r *rig) {
+		refuse := atomic.Bool{}
+		refuse.Store(true)
+		r.client.forwardAs = func(*Forward) error {
+			if refuse.Load() {
+				return errBad
+			}
+			return nil
+		}
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0, 1, 2)
+		synctest.Wait()
+		if err := r.e.RestartPartition(tp(0)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * drainFor)
+		synctest.Wait()
+		refuse.Store(false)
+		if want := []string{"t/0 gen 1 to 0"}; !slices.Equal(r.client.seeks, want) {
+			t.Errorf("seeks: got %q, want %q", r.client.seeks, want)
+		}
+		r.fetch(0, []string{"k"}, 0, 1, 2, 3)
+		time.Sleep(commitEvery)
+		synctest.Wait()
+		j.want(t, "0", "1", "2", "3")
+		r.wantCommitted(0, 4)
+		if n := len(r.client.forwards); n != 1 || r.client.forwards[0].Record.Offset != 0 {
+			t.Errorf("%d dead letters, want one, of the record 0", n)
 		}
 	})
 }

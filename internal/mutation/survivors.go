@@ -41,7 +41,7 @@ var survivors = []survivor{ //nolint:gochecknoglobals // a table
 		"With the head at 0 the other conditions hold only for at most one item, which moves to where it is.",
 	},
 	{
-		"internal/core/retry.go", "blame", "if f.Attempt >= 0 && (r.Kind == Discard || m.cfg.MaxAttempts > 0 && f.Attempt >= m.cfg.MaxAttempts) {",
+		"internal/core/retry.go", "blame", "over := f.Attempt >= 0 && (r.Kind == Discard || m.cfg.MaxAttempts > 0 && f.Attempt >= m.cfg.MaxAttempts)",
 		"Attempt is 0 only after a failed start, which is no Discard and is below every MaxAttempts above 0.",
 	},
 	{

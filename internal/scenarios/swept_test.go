@@ -123,15 +123,9 @@ func decideSwept(f supervision.Failure) supervision.Directive {
 func (w *swept) wave(n int) {
 	w.t.Helper()
 	for p := range int32(3) {
-		// A partition that dead-letters is not rebuilt for an escalation: a write under way at
-		// that moment would be forgotten, and its record run again behind later ones.
-		dead, escalates := "fine", fmt.Sprint("escalate-", n, "-", p)
-		if p == 0 {
-			dead, escalates = fmt.Sprint("poison-", n), "fine"
-		}
-		w.add("in", p, 0, "fine", dead, "fine", "fine", fmt.Sprint("panic-", n, "-", p), "fine", "fine")
+		w.add("in", p, 0, "fine", fmt.Sprint("poison-", n, "-", p), "fine", "fine", fmt.Sprint("panic-", n, "-", p), "fine", "fine")
 		w.add("in", p, 1, "fine", hang(n, p), "fine", "fine", "fine", "fine", "fine", "fine")
-		w.add("in", p, 2, "fine", "fine", "fine", "fine", escalates, "fine", "fine", "fine")
+		w.add("in", p, 2, "fine", "fine", "fine", "fine", fmt.Sprint("escalate-", n, "-", p), "fine", "fine", "fine")
 	}
 	w.add("late", 0, 0, "late", "late")
 	w.add("late", 0, 1, "late", "late")

@@ -354,6 +354,27 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 		`grow(b.offsets[i], b.offsets[i]+1)`, `grow(b.offsets[i], b.offsets[i]+2)`,
 		"TestModel", "S17: ",
 	},
+	{
+		"a rebuild delivers a dead letter again", "S5", "handoff.go",
+		`len(dead) == 0 ||`, `true ||`,
+		"TestScripts/rebuild-dead-letters", "got   hand over a#1 [0] attempt 3",
+	},
+	{
+		"a dead letter behind another is delivered again", "rebuild", "forward.go",
+		`	m.condemn(l)
+`, ``,
+		"TestScripts/rebuild-dead-letters", "got   hand over a#1 [8 9] attempt 2",
+	},
+	{
+		"what a drain gave up is delivered again", "rebuild", "retry.go",
+		`if over && m.cfg.DeadLetter && !l.records.at(0).Looped {`, `if false {`,
+		"TestScripts/rebuild-dead-letters", "want   dead letter 12",
+	},
+	{
+		"a second rebuild forgets the dead letters", "rebuild", "handoff.go",
+		`if d.Offset >= m.offsets.line {`, `if false {`,
+		"TestScripts/rebuild-dead-letters", "want   dead letter 4",
+	},
 
 	// Restart of one lane.
 	{
