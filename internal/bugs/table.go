@@ -14,7 +14,7 @@ func table() []bug {
 			"a stop ended before the Stop hooks of its lanes had", "97c2132", engine, "TestDrainLetsStopHooksEnd",
 			[]overlay.Edit{{
 				File: engine + "/membership.go",
-				Old:  "		a.stopped(until) // the process may end next, and with it what a Stop hook was at\n",
+				Old:  "		e.stopped(a, until) // the process may end next, and with it what a Stop hook was at\n",
 				Now:  "		_ = a\n",
 			}},
 		},
@@ -32,7 +32,7 @@ func table() []bug {
 		},
 		{
 			"records that came right behind their assignment were lost", "4566253", engine, "TestRecordsThatComeRightBehindTheAssignment",
-			[]overlay.Edit{{File: engine + "/membership.go", Old: "		if !a.spawned.wait(until) {\n", Now: "		if false && !a.spawned.wait(until) {\n"}},
+			[]overlay.Edit{{File: engine + "/membership.go", Old: "		if !e.await(a.spawned, until) && !e.fell.happened() {\n", Now: "		if false && !a.spawned.wait(until) {\n"}},
 		},
 		{
 			"a revoke left what was finished above a gap to be done again", "1d8fc8a", engine, "TestARevokeFillsTheGapsBelowWhatIsFinished",

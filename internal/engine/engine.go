@@ -128,6 +128,8 @@ type Engine struct {
 	lease  lease
 	held   quarantine
 	epochs incarnations
+	fell   signal // the group supervisor panicked: nothing drains or commits any more
+	gone   signal // all actors have ended
 
 	mu       sync.RWMutex
 	assigned map[observe.TopicPartition]*assignment // guarded by mu
@@ -145,6 +147,8 @@ func New(opts Options) *Engine {
 		assigned: map[observe.TopicPartition]*assignment{},
 		stopping: map[observe.TopicPartition]*assignment{},
 		revoked:  map[*assignment]bool{},
+		fell:     newSignal(),
+		gone:     newSignal(),
 	}
 	for i := range opts.Topics {
 		e.topics[opts.Topics[i].Name] = &opts.Topics[i]
@@ -158,10 +162,15 @@ func New(opts Options) *Engine {
 	return e
 }
 
+// stopPatience is how long Stop waits for actors, which never block.
+const stopPatience = time.Second
+
 // Stop ends the actors. Partitions have to be drained or lost by then. A call that was
-// abandoned goes on until it returns by itself.
+// abandoned goes on until it returns by itself. Actors that ended before, with a group
+// supervisor that panicked, are not asked: a message to them is never answered.
 func (e *Engine) Stop() {
-	_ = e.root.StopFuture(e.group).Wait()
+	e.root.Stop(e.group)
+	e.gone.wait(time.Now().Add(stopPatience))
 	e.system.Shutdown()
 	e.pool.stop()
 }

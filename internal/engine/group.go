@@ -82,6 +82,8 @@ func (g *group) Receive(ctx actor.Context) {
 		g.schedule()
 	case *actor.Stopping:
 		g.stop()
+	case *actor.Stopped:
+		g.e.gone.happen() // children end before their parent
 	case begin:
 		g.begin(msg)
 	case toPartition:
@@ -140,6 +142,9 @@ func (g *group) stop() {
 	for _, p := range g.parts {
 		if p.wait != nil {
 			p.wait.Stop()
+		}
+		if g.e.fell.happened() {
+			p.a.fence.raise() // a loss that panicked had taken it from the tables
 		}
 	}
 }

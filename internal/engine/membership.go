@@ -30,7 +30,7 @@ func (e *Engine) Assigned(as []Assignment) {
 	}
 	until := time.Now().Add(e.opts.CommitTimeout)
 	for _, a := range begun {
-		if !a.spawned.wait(until) {
+		if !e.await(a.spawned, until) && !e.fell.happened() {
 			e.opts.Fail(fmt.Errorf("%s: %w", a.tp, errWedged))
 			return
 		}
@@ -89,21 +89,27 @@ func (e *Engine) loseAll(cause error) {
 	}
 }
 
-// takeAll takes what holds counts, but for what its revoke is through with, and reports
-// whether a stop is under way.
+// takeAll takes what is not finished, and reports whether a stop is under way.
 func (e *Engine) takeAll() (as []*assignment, closing bool) { //nolint:nonamedreturns // tells them apart
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	as = slices.Collect(maps.Values(e.assigned))
+	as = e.unfinishedLocked()
+	clear(e.assigned)
+	clear(e.stopping)
+	return as, e.closing
+}
+
+// unfinishedLocked is what holds counts, but for what its revoke is through with. The
+// caller holds mu.
+func (e *Engine) unfinishedLocked() []*assignment {
+	as := slices.Collect(maps.Values(e.assigned))
 	as = slices.AppendSeq(as, maps.Values(e.stopping))
 	for a := range e.revoked {
 		if !a.done.happened() {
 			as = append(as, a)
 		}
 	}
-	clear(e.assigned)
-	clear(e.stopping)
-	return as, e.closing
+	return as
 }
 
 // Revoked drains, commits and fences partitions that move to another member. It
@@ -176,6 +182,8 @@ func (e *Engine) drain(ctx context.Context, as []*assignment) {
 	for _, a := range as {
 		select {
 		case <-a.drained.ch:
+		case <-e.fell.ch:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -194,7 +202,7 @@ func (e *Engine) finish(as []*assignment, cause error, until time.Time) []bool {
 	}
 	clean := make([]bool, len(as))
 	for i, a := range as {
-		clean[i] = a.done.wait(until) && a.clean.Load()
+		clean[i] = e.await(a.done, until) && a.clean.Load()
 		e.pass(failpoint.Fence)
 		e.seize(a)
 	}
@@ -203,8 +211,8 @@ func (e *Engine) finish(as []*assignment, cause error, until time.Time) []bool {
 
 // stopped waits for the Stop hooks of a's lanes. Those of quarantined lanes come when
 // their calls return, and nobody waits for them.
-func (a *assignment) stopped(until time.Time) {
-	if !a.done.happened() {
+func (e *Engine) stopped(a *assignment, until time.Time) {
+	if !a.done.happened() && !e.gone.happened() {
 		return
 	}
 	for _, gone := range a.leaving {
@@ -282,6 +290,7 @@ func (e *Engine) Drain(ctx context.Context) (running []string, committed bool) {
 	for _, a := range leaving {
 		select {
 		case <-a.done.ch:
+		case <-e.fell.ch:
 		case <-ctx.Done():
 		}
 	}
@@ -293,10 +302,13 @@ func (e *Engine) Drain(ctx context.Context) (running []string, committed bool) {
 		}
 	}
 	for _, a := range leaving {
-		clean = append(clean, a.done.wait(until) && a.clean.Load())
+		clean = append(clean, e.await(a.done, until) && a.clean.Load())
+	}
+	if e.fell.happened() {
+		e.gone.wait(until)
 	}
 	for _, a := range append(as, leaving...) {
-		a.stopped(until) // the process may end next, and with it what a Stop hook was at
+		e.stopped(a, until) // the process may end next, and with it what a Stop hook was at
 	}
 	return e.held.names(), !slices.Contains(clean, false)
 }

@@ -75,7 +75,7 @@ func (p *partition) Receive(ctx actor.Context) {
 	case *actor.Started:
 		p.start()
 	case *actor.Stopping:
-		p.release(actors.ErrRestart, time.Time{})
+		p.stopping()
 	default:
 		if !p.stopped {
 			p.handle(msg)

@@ -84,6 +84,7 @@ type childFailed struct {
 func (s overRoot) HandleFailure(
 	_ *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any,
 ) {
+	s.e.fall()
 	supervisor.StopChildren(child)
 	err := crash(reason)
 	s.e.opts.Logger.Error("the group supervisor failed", zap.ByteString("stack", err.stack))
