@@ -5,6 +5,7 @@ import "github.com/troupe-go/troupe/internal/overlay"
 const (
 	engine = "internal/engine"
 	kafka  = "internal/kafka"
+	core   = "internal/core"
 )
 
 // table has the bugs in the order in which they were fixed.
@@ -57,6 +58,11 @@ func table() []bug {
 		{
 			"a member that was thrown out went on with its revokes, and committed", "6db9893", engine, "TestARevokeEndsWhenTheGroupDropsTheMember",
 			[]overlay.Edit{{File: engine + "/membership.go", Old: "		if !a.done.happened() {\n", Now: "		if false && !a.done.happened() {\n"}},
+		},
+		{
+			"a dead letter under way at a rebuild was delivered again, behind later records of its key", "d4ce5dc", engine,
+			"TestADeadLetterOutlivesARebuild",
+			[]overlay.Edit{{File: core + "/handoff.go", Old: "	if len(dead) == 0 ||", Now: "	if true ||"}},
 		},
 	}
 }
