@@ -100,7 +100,9 @@ func (l *lab) play(ctx context.Context, name string, from, to int, check string)
 	}
 	v := read(out, check)
 	late := ctx.Err() != nil
-	cancel() // it has said enough, or is over
+	if !v.quiet {
+		cancel() // it has said enough
+	}
 	err = cmd.Wait()
 	if !v.quiet {
 		return v

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -69,5 +70,21 @@ func TestRead(t *testing.T) {
 	ran := sim.Result{Plan: &sim.Plan{Seed: 4}, Violations: []string{"L1: stuck: at 3"}}
 	if got, want := read(strings.NewReader(ran.String()), anyCheck), (verdict{seed: 4, says: "L1: stuck: at 3"}); got != want {
 		t.Errorf("what the simulator prints: %+v, want %+v", got, want)
+	}
+}
+
+// Who has closed its output is not gone yet.
+func TestPlayWaitsForTheEnd(t *testing.T) {
+	t.Parallel()
+	l := &lab{root: t.TempDir(), dir: t.TempDir()}
+	if err := os.MkdirAll(filepath.Join(l.root, filepath.FromSlash(simulator)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\nexec >&- 2>&-\nsleep 0.2\n"
+	if err := os.WriteFile(l.binary("right"), []byte(script), 0o700); err != nil { //nolint:gosec // it is to be run
+		t.Fatal(err)
+	}
+	if v := l.play(t.Context(), "right", 1, 1, anyCheck); !v.quiet {
+		t.Errorf("it %s", v.says)
 	}
 }
