@@ -32,7 +32,7 @@ type assignment struct {
 	drained signal                     // a drain has nothing left to wait for
 	done    signal                     // the engine is through with the partition
 	leaving []chan struct{}            // of the lanes whose Stop is under way; to be read once done has happened
-	clean   atomic.Bool                // the drain came to its end, and the last commit was acknowledged
+	clean   atomic.Bool                // nothing is under way, and the next owner does nothing again; false while a machine runs
 }
 
 // signal happens once.

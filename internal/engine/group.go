@@ -166,8 +166,8 @@ func (g *group) spawn(p *part, from beginning) {
 	a.spawned.happen()
 }
 
-// forward passes a message on. A partition that waits for its rebuild has no actor:
-// there is nothing to drain, and its line is committed already.
+// forward passes a message on. A partition that waits for its rebuild has no actor: there
+// is nothing to drain, whether its end was clean is known, and it is not begun again.
 func (g *group) forward(msg toPartition) {
 	p := g.parts[msg.a]
 	if p == nil {
@@ -191,7 +191,7 @@ func (g *group) forward(msg toPartition) {
 		p.a.drained.happen()
 		p.a.done.happen()
 	case drain:
-		p.a.clean.Store(true)
+		p.wait.Stop()
 		p.a.drained.happen()
 	}
 }

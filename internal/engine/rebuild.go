@@ -20,6 +20,7 @@ type (
 		a       *assignment
 		failure supervision.Failure
 		handoff core.Handoff
+		forgot  bool // what was finished above the acknowledged line
 	}
 
 	// resume starts a partition after its backoff.
@@ -33,6 +34,9 @@ func (g *group) escalated(msg *escalation) {
 		return
 	}
 	g.e.pass(failpoint.Resume)
+	if msg.forgot || redone(&msg.handoff) {
+		p.a.clean.Store(false)
+	}
 	p.pid, p.failure, p.stopped = nil, nil, false
 	policy := p.a.topic.Supervision
 	if p.rebuilt != msg.handoff.Next {
@@ -51,6 +55,11 @@ func (g *group) escalated(msg *escalation) {
 	p.from = beginning{handoff: msg.handoff, gen: p.a.gen.Add(1)}
 	g.e.opts.Client.Pause(p.a.tp)
 	p.wait = time.AfterFunc(backoff, g.later(resume{p}))
+}
+
+// redone reports whether another owner would do again what a machine leaves behind.
+func redone(h *core.Handoff) bool {
+	return h.Uncommitted || len(h.Done) > 0 || len(h.DeadLetters) > 0
 }
 
 func isAsked(f supervision.Failure) bool { return f.Err == actors.ErrRestart } //nolint:errorlint // the operator's is not wrapped
@@ -84,7 +93,7 @@ func (e *BudgetError) Reason() string {
 }
 
 func (g *group) resume(p *part) {
-	if g.parts[p.a] != p || p.a.fence.raised() {
+	if g.parts[p.a] != p || p.a.fence.raised() || p.a.drained.happened() {
 		return
 	}
 	g.spawn(p, p.from)
@@ -132,5 +141,5 @@ func (g *group) rebuild(p *part) {
 		Err: fmt.Errorf("supervisor of %s: %w", p.a.tp, p.failure), Panicked: true, Stack: p.failure.stack,
 	}
 	g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f, Supervisor: true})
-	g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}})
+	g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}, forgot: true})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/runtime/observe"
+	"github.com/troupe-go/troupe/supervision"
 )
 
 // What an operator or a gap said of a partition is true of its next machine too.
@@ -93,4 +94,85 @@ func (c *table) isPaused(p int32) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.paused[tp(p)]
+}
+
+// A partition that is revoked while it waits for its rebuild ended cleanly when the next
+// owner does nothing again: the line is acknowledged, and nothing finished stands above it.
+func TestARevokeOfAPartitionThatWaitsForItsRebuild(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		refused  bool  // the commit before the rebuild
+		finished int64 // by another lane
+		panics   bool  // the partition's actor, instead of an escalation
+		drained  bool
+	}{
+		"nothing is left":          {finished: 0, drained: true},
+		"finished above the line":  {finished: 2},
+		"the commit is refused":    {finished: 0, refused: true},
+		"what it had is forgotten": {finished: 2, panics: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(topic *Topic) {
+				topic.Core.Lanes = 2
+				topic.Supervision.Decide = func(supervision.Failure) supervision.Directive { return supervision.Escalate }
+				topic.Supervision.Backoff.Min = time.Minute
+				topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
+					if rec.Offset == c.finished || rec.Offset == 0 {
+						return nil
+					}
+					time.Sleep(10 * time.Millisecond)
+					return errBad
+				})
+			}, func(r *rig) {
+				keys := laneKeys(2)
+				r.client.commitAs = func(CommitLine) CommitResult {
+					if c.refused {
+						return CommitResult{Outcome: observe.Refused, Err: errBad}
+					}
+					return CommitResult{}
+				}
+				r.assign(0)
+				r.fetch(0, []string{keys[0], keys[0], keys[1]}, upTo(c.finished+2)...)
+				if c.panics {
+					r.panics(0)
+				}
+				time.Sleep(time.Second)
+				begun := time.Now()
+				r.e.Revoked([]observe.TopicPartition{tp(0)})
+				ended := find[observe.RevokeEnded](r.events)
+				if len(ended) != 1 || ended[0].Drained != c.drained {
+					t.Errorf("ended: %+v, want once, drained %t", ended, c.drained)
+				}
+				if took := time.Since(begun); took != 0 {
+					t.Errorf("the revoke took %v, want no time", took)
+				}
+			})
+		})
+	}
+}
+
+// The drain of a revoke has found nothing to wait for; others of the same revoke go on.
+func TestADrainEndsTheWaitForARebuild(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Supervision.Decide = func(supervision.Failure) supervision.Directive { return supervision.Escalate }
+		topic.Supervision.Backoff.Min = 2 * time.Second
+		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
+			if rec.Partition == 1 {
+				time.Sleep(5 * time.Second)
+				return nil
+			}
+			return errBad
+		})
+	}, func(r *rig) {
+		r.assignBoth()
+		r.fetch(0, []string{"k"}, 0)
+		r.fetch(1, []string{"k"}, 0)
+		time.Sleep(time.Second)
+		r.e.Revoked([]observe.TopicPartition{tp(0), tp(1)})
+		if len(r.client.seeks) > 0 {
+			t.Errorf("it was begun again: %q", r.client.seeks)
+		}
+	})
 }
