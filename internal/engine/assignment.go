@@ -32,7 +32,7 @@ type assignment struct {
 	drained signal                     // a drain has nothing left to wait for
 	done    signal                     // the engine is through with the partition
 	leaving []chan struct{}            // of the lanes whose Stop is under way; to be read once done has happened
-	clean   atomic.Bool                // nothing is under way, and the next owner does nothing again; false while a machine runs
+	clean   atomic.Bool                // the drain came to its end, and the last commit was acknowledged; before a rebuild, also: nothing stands above the line
 }
 
 // signal happens once.
@@ -50,6 +50,21 @@ func (s signal) happened() bool {
 	case <-s.ch:
 		return true
 	default:
+		return false
+	}
+}
+
+// wait reports whether s happened before until.
+func (s signal) wait(until time.Time) bool {
+	if s.happened() {
+		return true
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-s.ch:
+		return true
+	case <-timer.C:
 		return false
 	}
 }

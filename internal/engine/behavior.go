@@ -139,8 +139,8 @@ func (w *worker) runStop(s actors.Stopper, cause error) (err error) {
 
 // stopBudget is what is left of the drain, and DrainTimeout outside one.
 func (w *worker) stopBudget() time.Duration {
-	if until := w.limit.Load(); until != 0 {
-		return max(time.Until(time.Unix(0, until)), time.Millisecond)
+	if until := w.limit.Load(); until != nil {
+		return max(time.Until(*until), time.Millisecond)
 	}
 	return w.e.opts.DrainTimeout
 }
@@ -158,7 +158,7 @@ func (w *worker) stopCause() error {
 func (w *worker) retire(cause error, limit time.Time) {
 	w.cause.Store(&cause)
 	if !limit.IsZero() {
-		w.limit.Store(limit.UnixNano())
+		w.limit.Store(&limit)
 	}
 	w.ctl.Load().cancel(cause)
 	close(w.work)

@@ -222,21 +222,6 @@ func (e *Engine) stopped(a *assignment, until time.Time) {
 	}
 }
 
-// wait reports whether s happened before until.
-func (s signal) wait(until time.Time) bool {
-	if s.happened() {
-		return true
-	}
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-s.ch:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
 // Gapped tells a partition of records that were deleted while it ran. stopped says
 // that it is not fetched any more; otherwise batches go on at to, under gen.
 func (e *Engine) Gapped(tp observe.TopicPartition, epoch observe.Epoch, gen uint32, to int64, stopped bool) {

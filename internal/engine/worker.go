@@ -39,10 +39,10 @@ type worker struct {
 
 	ctl      atomic.Pointer[control] // for the supervisor, which cancels it
 	timer    callTimer
-	cause    atomic.Pointer[error] // with which the worker is stopped
-	limit    atomic.Int64          // until when a Stop hook may take, nanoseconds since the epoch; 0: no matter
-	current  behavior              // the goroutine's own
-	starting bool                  // the goroutine's own: inside the factory or Start
+	cause    atomic.Pointer[error]     // with which the worker is stopped
+	limit    atomic.Pointer[time.Time] // until when a Stop hook may take, on the monotonic clock; nil: no matter
+	current  behavior                  // the goroutine's own
+	starting bool                      // the goroutine's own: inside the factory or Start
 }
 
 // job is a hand-over, or with ho nil the order to stop the behavior because of cause.
