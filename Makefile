@@ -121,7 +121,7 @@ sim-ci: ## what CI plays: 1,000 seeds, and 150 with the race detector, half of t
 .PHONY: sweep
 sweep: ## break every failpoint once, in three ways; the scenarios that need one
 	$(GOTEST) -tags '$(TAGS) failpoints' -count=1 ./internal/failpoint/ ./internal/wallclock/
-	$(GOTEST) -tags '$(TAGS) failpoints' -count=1 -run '^TestAJumpOfTheWallClock' ./internal/engine/
+	$(GOTEST) -tags '$(TAGS) failpoints' -count=1 -run '^Test(AJumpOfTheWallClock|ARetryIsNotHidden)' ./internal/engine/
 	$(GOTEST) -tags '$(TAGS) failpoints' -count=1 -run '^(TestCrashSweep|TestScenario(047|070|073|086|092).*)$$' ./internal/scenarios/
 
 .PHONY: flake

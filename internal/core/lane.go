@@ -120,6 +120,8 @@ func (m *Machine) standing(now time.Time, l *lane) (place, time.Time) {
 		return retrying, l.until
 	case m.cfg.Delay > 0:
 		if at := l.notes.at(0).due; at > now.UnixNano() {
+			// Sums keep now's monotonic reading, by which the heap compares it with retries: after
+			// a jump of the wall clock a time without one would stand before them for as long.
 			return delayed, now.Add(time.Duration(at - now.UnixNano()))
 		}
 	}

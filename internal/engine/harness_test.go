@@ -175,7 +175,7 @@ func newRig(t *testing.T, change func(*Topic)) *rig {
 	r.e = New(Options{
 		Group: "g", Topics: []Topic{r.topic}, CommitInterval: commitEvery, CommitTimeout: commitFor, DrainTimeout: drainFor,
 		Client: r.client, Logger: zaptest.NewLogger(t), Emit: r.events.emit,
-		Jitter: func() float64 { return 0 },
+		Jitter: func() float64 { return 0 }, Owner: r,
 		Fail: func(err error) {
 			select {
 			case r.failed <- err:
