@@ -164,12 +164,16 @@ func (m *member) committed(ctx context.Context, tps []observe.TopicPartition) ma
 	return answers
 }
 
-// learn asks for the ids of topics: raw requests of newer versions name topics by id.
-func (m *member) learn(ctx context.Context, topics map[string][]int32) error {
+// learn asks for the ids of topics that are not known yet: raw requests of newer versions
+// name topics by id, and without it no answer could be told to be a topic's. It returns
+// the topics whose ids it could not learn, and why.
+func (m *member) learn(ctx context.Context, topics map[string][]int32) map[string]error {
 	req := kmsg.NewPtrMetadataRequest()
+	unknown := map[string]error{}
 	m.mu.Lock()
 	for topic := range topics {
 		if _, ok := m.ids[topic]; !ok {
+			unknown[topic] = errNoAnswer
 			t := kmsg.NewMetadataRequestTopic()
 			t.Topic = kmsg.StringPtr(topic)
 			req.Topics = append(req.Topics, t)
@@ -181,16 +185,24 @@ func (m *member) learn(ctx context.Context, topics map[string][]int32) error {
 	}
 	resp, err := req.RequestWith(ctx, m.cl)
 	if err != nil {
-		return err
+		for topic := range unknown {
+			unknown[topic] = err
+		}
+		return unknown
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, t := range resp.Topics {
-		if t.ErrorCode == 0 && t.Topic != nil {
+		switch {
+		case t.Topic == nil: // not one that was asked for by name
+		case t.ErrorCode != 0:
+			unknown[*t.Topic] = kerr.ErrorForCode(t.ErrorCode)
+		default:
 			m.ids[*t.Topic] = t.TopicID
+			delete(unknown, *t.Topic)
 		}
 	}
-	return nil
+	return unknown
 }
 
 func (m *member) topicID(topic string) [16]byte {

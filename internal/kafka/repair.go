@@ -173,7 +173,7 @@ func (m *member) resume(c patient) {
 // repairStart begins a partition whose start could not be resolved at once.
 func (m *member) repairStart(ctx context.Context, c patient) error {
 	if !c.begun {
-		if err := m.learn(ctx, group([]observe.TopicPartition{c.tp})); err != nil {
+		if err := m.learn(ctx, group([]observe.TopicPartition{c.tp}))[c.tp.Topic]; err != nil {
 			return err
 		}
 		line := m.committed(ctx, []observe.TopicPartition{c.tp})[c.tp]

@@ -79,16 +79,19 @@ func (m *member) begin(ctx context.Context, lines map[observe.TopicPartition]int
 		return failed
 	}
 	tps := slices.SortedFunc(maps.Keys(lines), byTopic)
-	err := m.c.hit(failpoint.Start)
-	if err == nil {
-		err = m.learn(ctx, group(tps))
-	}
-	if err != nil {
+	if err := m.c.hit(failpoint.Start); err != nil {
 		for _, tp := range tps {
 			failed[tp] = err
 		}
 		return failed
 	}
+	unknown := m.learn(ctx, group(tps))
+	tps = slices.DeleteFunc(tps, func(tp observe.TopicPartition) bool {
+		if err := unknown[tp.Topic]; err != nil {
+			failed[tp] = err
+		}
+		return failed[tp] != nil
+	})
 	logs := m.logs(ctx, tps, lines)
 	var as []Assignment
 	var fresh []Offset

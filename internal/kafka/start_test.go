@@ -4,6 +4,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -219,6 +220,34 @@ func TestStartIsTriedUntilItIsKnown(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Requests name a topic by its id, and so do their answers: no commit would ever be
+// answered of a partition that began without. kgo's own metadata may be in order by then.
+func TestStartWaitsForTheIDOfItsTopic(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		n := r.start(func(o *Options, _ *recorder) { o.Topics = append(o.Topics, Topic{Name: "other"}) })
+		n.joined(0)
+		m := n.member()
+		m.mu.Lock()
+		clear(m.ids)
+		m.mu.Unlock()
+		topics := map[string][]int32{testTopic: {0}, "other": {0}}
+		h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: testTopic, Err: kerr.LeaderNotAvailable})
+		if unknown := m.learn(context.Background(), topics); len(unknown) != 1 || !errors.Is(unknown[testTopic], kerr.LeaderNotAvailable) || h.Hits() != 1 {
+			r.t.Errorf("not learned: %v, hits %d", unknown, h.Hits())
+		}
+		if got := n.commit(0, 0); got.Outcome != observe.Unknown {
+			r.t.Errorf("a commit without the id: %+v", got)
+		}
+		if unknown := m.learn(context.Background(), topics); len(unknown) != 0 {
+			r.t.Errorf("not learned: %v", unknown)
+		}
+		if got := n.commit(0, 0); got.Outcome != observe.OK {
+			r.t.Errorf("a commit with the id: %+v", got)
+		}
+	}, kfake.SeedTopics(1, testTopic, "other"))
 }
 
 func TestStartWaitsForAnOpenTransaction(t *testing.T) {
