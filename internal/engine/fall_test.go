@@ -137,3 +137,24 @@ func TestALossThatPanicsLeavesNoPartitionWithoutAFence(t *testing.T) {
 		r.e.Stop()
 	})
 }
+
+// Whoever fences a partition may be before its actor: the call that goes on is told of all
+// the same.
+func TestACallThatWasSeizedBeforeItsActorStopsIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRig(t, func(topic *Topic) { topic.Behavior = actors.Func(j.until) })
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		r.e.seize(r.e.lookup(tp(0)))
+		r.falls()
+		synctest.Wait()
+		r.e.Drain(t.Context())
+		r.e.Stop()
+		q := find[observe.Quarantined](r.events)
+		if len(q) != 1 || !errors.Is(q[0].Cause, actors.ErrShutdown) {
+			t.Errorf("quarantined: %+v, want the call, once", q)
+		}
+	})
+}

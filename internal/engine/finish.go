@@ -85,7 +85,7 @@ func (p *partition) closeAll() {
 		l.current = nil
 		p.a.slots[i].Store(nil)
 		res := core.Result{Kind: core.Interrupted, Err: errNotBegun}
-		if was == running || was == taken {
+		if was == running {
 			cut = true
 			res.Kind, res.Err = core.Hung, p.cause()
 		}
@@ -97,8 +97,9 @@ func (p *partition) closeAll() {
 }
 
 // takeAway closes a hand-over and tells how many of its records were finished and where
-// the lane stood. A call that goes on is in the quarantine from then on. Of another one
-// the lane was there for a moment, which whoever starts meanwhile may have seen.
+// the lane stood: running is a call that goes on, whoever took it away first, and is in
+// the quarantine from then on. Of another one the lane was there for a moment, which
+// whoever starts meanwhile may have seen.
 func (e *Engine) takeAway(at place, ho *handOver) (int, phase) {
 	e.held.add(at)
 	done, was := ho.close()
@@ -106,6 +107,9 @@ func (e *Engine) takeAway(at place, ho *handOver) (int, phase) {
 		if a := e.lookup(at.tp); a != nil {
 			e.root.Send(a.pid(), freed{at.lane})
 		}
+	}
+	if was == taken {
+		was = running
 	}
 	return done, was
 }
