@@ -290,9 +290,12 @@ func (n *nemesis) answer(f *injected) {
 		n.w.broken("fault %d: request %q, error %q: unknown", f.index, f.Request, f.Error)
 		return
 	}
-	h := n.w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Topic: f.Topic, Err: err, Count: max(f.Count, 1), TopLevel: slices.Contains(topLevel, f.Request)})
+	h := n.w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Topic: f.Topic, Err: err, Count: max(f.Count, 1), TopLevel: slices.Contains(topLevel, f.Request), When: members})
 	f.count, f.end = h.Hits, h.Remove
 }
+
+// members are the requests that are no corrections of kfake.
+func members(req kmsg.Request) bool { return !kept(req) }
 
 func errorOf(name string) (*kerr.Error, bool) {
 	for code := range int16(200) {
@@ -313,12 +316,12 @@ func (n *nemesis) slow(f *injected) {
 	}
 	var over atomic.Bool
 	left := max(f.Count, 1)
-	n.w.kafka.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+	n.w.kafka.ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		if left == 0 || over.Load() {
 			n.w.kafka.DropControl()
 			return nil, nil, false
 		}
-		if !n.sleeping.CompareAndSwap(false, true) {
+		if kept(req) || !n.sleeping.CompareAndSwap(false, true) {
 			return nil, nil, false
 		}
 		left--
@@ -385,7 +388,7 @@ func (n *nemesis) membership(f *injected) {
 	node := n.w.current[f.Member]
 	switch f.Kind {
 	case FaultRebalance:
-		h := n.w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: group, TopLevel: true, Err: kerr.RebalanceInProgress, Count: 5})
+		h := n.w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: group, TopLevel: true, Err: kerr.RebalanceInProgress, Count: 5, When: members})
 		f.count, f.end = h.Hits, h.Remove
 		return
 	case FaultJoin:

@@ -79,7 +79,7 @@ func run(p *Plan) *Result {
 	}
 	w.clients = link.New(w.network.DialContext, nil)
 	w.clients.Latency, w.clients.Refuses = latency, w.isDown
-	w.coordinator = &coordinator{w: w, last: map[string]time.Time{}}
+	w.coordinator = &coordinator{w: w, last: map[string]time.Time{}, waits: map[string]int32{}}
 	begun := time.Now()
 	if err := w.build(); err != nil {
 		w.broken("%v", err)

@@ -75,6 +75,7 @@ func (c *wireConn) request(frame []byte) {
 		c.w.coordinator.heard(req.MemberID)
 	case *kmsg.JoinGroupRequest:
 		c.w.coordinator.heard(req.MemberID)
+		c.w.coordinator.joins(req.MemberID, true)
 	case *kmsg.HeartbeatRequest:
 		c.w.coordinator.heard(req.MemberID)
 		return
@@ -109,6 +110,7 @@ func (c *wireConn) response(frame []byte) {
 	case *kmsg.OffsetCommitRequest:
 		c.committed(req, resp.(*kmsg.OffsetCommitResponse)) //nolint:errcheck,forcetypeassert // ResponseKind says so
 	case *kmsg.JoinGroupRequest:
+		c.w.coordinator.joins(req.MemberID, false)
 		if join := resp.(*kmsg.JoinGroupResponse); join.ErrorCode == 0 { //nolint:errcheck,forcetypeassert // as above
 			c.w.observer.MemberIs(c.node.name, join.MemberID, instanceOf(req))
 		}
