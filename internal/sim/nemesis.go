@@ -85,7 +85,8 @@ type nemesis struct {
 	w      *world
 	faults []*injected
 
-	sleeping atomic.Bool // a request sleeps at its broker
+	sleeping atomic.Bool  // a request sleeps at its broker
+	rested   atomic.Int64 // when the last one that did went on, nanoseconds since the epoch
 
 	mu    sync.Mutex
 	ended map[*injected]bool // guarded by mu
@@ -307,7 +308,8 @@ func errorOf(name string) (*kerr.Error, bool) {
 }
 
 // slow lets a request sleep at its broker, which goes on with others. One sleeps at a time
-// in the whole cluster: with several kfake's loop never rests.
+// in the whole cluster: with several kfake's loop never rests. One that waited behind it
+// comes at the instant at which it goes on, and does not sleep: kfake has a data race there.
 func (n *nemesis) slow(f *injected) {
 	key, ok := keyOf(f.Request)
 	if !ok {
@@ -321,12 +323,13 @@ func (n *nemesis) slow(f *injected) {
 			n.w.kafka.DropControl()
 			return nil, nil, false
 		}
-		if kept(req) || !n.sleeping.CompareAndSwap(false, true) {
+		if kept(req) || time.Now().UnixNano() <= n.rested.Load() || !n.sleeping.CompareAndSwap(false, true) {
 			return nil, nil, false
 		}
 		left--
 		f.hits.Add(1)
 		n.w.kafka.SleepControl(func() { time.Sleep(time.Duration(f.Lag)) })
+		n.rested.Store(time.Now().UnixNano())
 		n.sleeping.Store(false)
 		return nil, nil, false
 	})
