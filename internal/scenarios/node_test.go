@@ -33,7 +33,7 @@ type node struct {
 	done    chan error  // of one that startLinked started
 	dead    atomic.Bool // says nothing any more
 	killed  bool
-	stalled bool // a step of it stood still or failed within: it does nothing in time
+	stalled bool // a step of it stood still, or failed below its group supervisor: it does nothing in time
 	ended   bool // by the test
 
 	mu     sync.Mutex

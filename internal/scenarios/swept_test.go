@@ -247,7 +247,7 @@ func (w *swept) healed(b *broken) {
 	victim := w.victim
 	w.mu.Unlock()
 	for _, n := range slices.Clone(w.nodes) {
-		n.stalled = b != nil && n.rt == b.whose
+		n.stalled = b != nil && n.rt == b.whose && (b.on != onGroup || b.way != panics)
 		switch {
 		case n == victim:
 			n.killed = true
