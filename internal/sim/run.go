@@ -70,7 +70,7 @@ func (w *world) noted(format string, args ...any) {
 	w.result.Notes = append(w.result.Notes, fmt.Sprintf(format, args...))
 }
 
-func run(p *Plan) *Result {
+func newWorld(p *Plan) *world {
 	h := history.New()
 	w := &world{
 		result: Result{Plan: p},
@@ -80,6 +80,11 @@ func run(p *Plan) *Result {
 	w.clients = link.New(w.network.DialContext, nil)
 	w.clients.Latency, w.clients.Refuses = latency, w.isDown
 	w.coordinator = &coordinator{w: w, last: map[string]time.Time{}, waits: map[string]int32{}}
+	return w
+}
+
+func run(p *Plan) *Result {
+	w := newWorld(p)
 	begun := time.Now()
 	if err := w.build(); err != nil {
 		w.broken("%v", err)
