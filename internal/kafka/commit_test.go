@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -220,6 +221,34 @@ func TestIllegalGenerationBeforeTheJoinIsKnown(t *testing.T) {
 			r.t.Errorf("lost %v", lost)
 		}
 	})
+}
+
+// One that waits behind another is not sent under the generation of later: the partition may
+// have been another member's in between, whose line it would take back.
+func TestCommitHasTheGenerationThatItWasAskedIn(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		n := r.start(func(o *Options, _ *recorder) { o.CommitTimeout = 9 * time.Second })
+		n.joined(0, 1)
+		m := n.member()
+		_, before := m.cl.GroupMetadata()
+		m.committing <- struct{}{} // the other one
+		answered := make(chan Result, 1)
+		go func() { answered <- n.commit(0, 1) }()
+		synctest.Wait()
+		r.start()
+		eventually(r.t, "the next generation", func() bool {
+			_, now := m.cl.GroupMetadata()
+			return now != before && !m.lease.rebalancing()
+		})
+		<-m.committing
+		if got := <-answered; got.Outcome != observe.Refused || got.Fenced || !errors.Is(got.Err, kerr.IllegalGeneration) {
+			r.t.Errorf("got %v fenced %v: %v, want a plain refusal of the generation", got.Outcome, got.Fenced, got.Err)
+		}
+		if line := r.line(0); line != 0 {
+			r.t.Errorf("the line is %d, want 0", line)
+		}
+	}, kfake.SeedTopics(2, testTopic))
 }
 
 func TestFencedInstanceByCommit(t *testing.T) {
