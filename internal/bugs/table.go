@@ -1,6 +1,10 @@
 package main
 
-import "github.com/troupe-go/troupe/internal/overlay"
+import (
+	"slices"
+
+	"github.com/troupe-go/troupe/internal/overlay"
+)
 
 const (
 	engine = "internal/engine"
@@ -8,8 +12,11 @@ const (
 	core   = "internal/core"
 )
 
-// table has the bugs in the order in which they were fixed.
-func table() []bug {
+// table has the bugs in the order of docs/guarantees.md.
+func table() []bug { return slices.Concat(others(), simulated()) }
+
+// others are those that tests and people have found.
+func others() []bug {
 	return []bug{
 		{
 			"a stop ended before the Stop hooks of its lanes had", "97c2132", engine, "TestDrainLetsStopHooksEnd",
@@ -63,6 +70,30 @@ func table() []bug {
 			"a dead letter under way at a rebuild was delivered again, behind later records of its key", "d4ce5dc", engine,
 			"TestADeadLetterOutlivesARebuild",
 			[]overlay.Edit{{File: core + "/handoff.go", Old: "	if len(dead) == 0 ||", Now: "	if true ||"}},
+		},
+	}
+}
+
+// simulated are those that the simulator has found.
+func simulated() []bug {
+	return []bug{
+		{
+			"a commit that had waited for another one was sent under the generation of later", "c0fdc69", kafka,
+			"TestCommitHasTheGenerationThatItWasAskedIn",
+			[]overlay.Edit{{
+				File: kafka + "/commit.go",
+				Old:  "	req := m.commitRequest(id, generation, offsets)\n",
+				Now:  "	id, generation = m.cl.GroupMetadata()\n	req := m.commitRequest(id, generation, offsets)\n",
+			}},
+		},
+		{
+			"a partition whose topic's id was not known began, and none of its commits was answered", "24bbbbe", kafka,
+			"TestStartWaitsForTheIDOfItsTopic",
+			[]overlay.Edit{{
+				File: kafka + "/list.go",
+				Old:  "			unknown[*t.Topic] = kerr.ErrorForCode(t.ErrorCode)\n",
+				Now:  "			delete(unknown, *t.Topic)\n",
+			}},
 		},
 	}
 }
