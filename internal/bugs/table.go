@@ -95,5 +95,14 @@ func simulated() []bug {
 				Now:  "			delete(unknown, *t.Topic)\n",
 			}},
 		},
+		{
+			"lanes whose lease had run out were handed their records again and again, with a processor each", "545ca63", engine,
+			"TestALaneWithoutALeaseAsksForNoOtherHandOver",
+			[]overlay.Edit{{
+				File: engine + "/worker.go",
+				Old:  "			w.e.root.Send(w.e.group, leaseOver{})\n",
+				Now:  "			w.fail(ho, core.Result{Kind: core.Interrupted, Err: errNotBegun})\n",
+			}},
+		},
 	}
 }
