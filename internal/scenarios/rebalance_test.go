@@ -99,10 +99,12 @@ func TestPartitionsThatStayAreWorkedWhileOthersDrain(t *testing.T) {
 		}
 		revoked := find[observe.RevokeBegan](a)[0].TP.Partition
 		kept := 1 - revoked
-		before := time.Now()
 		w.produce("orders", kept, laneKey(1, 2), "kept")
+		// kgo gives up the fetch that is under way when an assignment changes. If the next
+		// one meets the connection that closes for it, it waits 250 ms, give or take 20%.
+		time.Sleep(300 * time.Millisecond)
 		w.c.Settle()
-		if got := seen.lines(); len(got) == 0 || got[len(got)-1] != fmt.Sprintf("%d:kept", kept) || time.Since(before) != 0 {
+		if got := seen.lines(); len(got) == 0 || got[len(got)-1] != fmt.Sprintf("%d:kept", kept) {
 			t.Errorf("while %d drained the kept partition saw %v", revoked, got)
 		}
 		if len(find[observe.RevokeEnded](a)) != 0 {
