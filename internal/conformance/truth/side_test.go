@@ -76,7 +76,21 @@ func newSide(t *testing.T, fake *kfake.Cluster, broker string) *side {
 	s := &side{t: t, broker: broker, fake: fake, topic: name, group: name}
 	s.cl = s.client()
 	s.createTopic()
+	s.eventually("the group has a coordinator", s.coordinated)
 	return s
+}
+
+// coordinated says whether the group's coordinator answers. A new broker has none at first,
+// and the client does not repeat a heartbeat of KIP-848 that it could send nobody.
+func (s *side) coordinated() bool {
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	req := kmsg.NewPtrOffsetFetchRequest()
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = s.group
+	req.Groups = append(req.Groups, g)
+	resp, err := req.RequestWith(ctx, s.cl)
+	return err == nil && len(resp.Groups) == 1 && resp.Groups[0].ErrorCode == 0
 }
 
 // client is a new one: a join that is pending holds up the joins behind it on its
