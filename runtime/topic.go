@@ -76,7 +76,8 @@ type Topic struct {
 
 	// MaxAhead bounds, in records, how far a partition reads past its commit line,
 	// whether finished or not: while one lane holds the line, the others may run on this
-	// far. Then the partition pauses. At least Buffer.Records.
+	// far. Then the partition pauses. While the brokers refuse commits it bounds how far it
+	// reads past the line that they acknowledged. At least Buffer.Records.
 	//
 	// Defaults to 100,000.
 	MaxAhead int

@@ -24,7 +24,7 @@ type Config struct {
 
 	BufferRecords int   // records not finished
 	BufferBytes   int64 // their bytes
-	MaxAhead      int   // records from the line on, finished or not
+	MaxAhead      int   // records from the line on, finished or not; while commits fail from the acknowledged one on
 	MaxForwards   int   // forwards unacknowledged at a time, over all lanes
 
 	HandOverMax  int           // records of one hand-over

@@ -33,6 +33,7 @@ func (j *judge) invariants() {
 	o := &m.offsets
 	j.hold(o.base <= o.first && o.first <= o.total && o.base%blockSize == 0, "places %d, %d, %d", o.base, o.first, o.total)
 	j.hold(m.commit.acked <= o.line, "%d acknowledged, line %d", m.commit.acked, o.line)
+	j.hold(m.commit.from <= o.first, "acknowledged up to place %d, the line is at %d", m.commit.from, o.first)
 	for i, l := range m.timers.lanes {
 		j.hold(l.timer == i+1, "lane %d is timer %d, and says %d", l.id, i, l.timer-1)
 		j.hold(i == 0 || !l.wake.Before(m.timers.lanes[(i-1)/2].wake), "timer %d is before its parent", i)

@@ -295,6 +295,7 @@ func (j *judge) reasons() {
 	for r := range want.All {
 		j.saw["pause for "+r.String()]++
 	}
+	j.count("paused ahead of refused commits", want.Has(Ahead) && j.aheadOf(j.wantLine()) <= j.cfg.MaxAhead/2)
 }
 
 func (j *judge) compareStats() {
@@ -302,7 +303,7 @@ func (j *judge) compareStats() {
 	j.m.Stats(&j.stats)
 	s := &j.stats
 	want := Stats{
-		Next: j.line, Position: j.tail, Buffered: len(j.unfinished()), Bytes: j.bytes(), Ahead: j.ahead(),
+		Next: j.line, Position: j.tail, Buffered: len(j.unfinished()), Bytes: j.bytes(), Ahead: j.aheadOf(j.wantLine()),
 		Forwarding: j.unacked(), Drained: j.drained,
 	}
 	for _, l := range j.lanes {

@@ -55,7 +55,7 @@ func TestModel(t *testing.T) {
 		"a stale *core.Succeeded", "a stale *core.Failed", "a stale *core.Progress", "a stale *core.Forwarded", "a stale *core.Committed", "a stale *core.Freed",
 		"an older generation", "a forced restart", "a call that is freed", "everything finished",
 		"pause for back-pressure", "pause for delay", "pause for retry", "pause for ahead", "pause for operator", "pause for gap",
-		"pause for key-by", "pause for stopped",
+		"pause for key-by", "pause for stopped", "paused ahead of refused commits",
 	) {
 		if saw[what] == 0 {
 			t.Errorf("not once: %s", what)
@@ -300,7 +300,7 @@ func (j *judge) answerCommit(o outcome) {
 	j.store(o)
 	ev := &Committed{Epoch: c.Epoch, Seq: c.Seq, OK: o.ok}
 	j.step(ev, func() []string {
-		j.commits, j.again = nil, !o.ok
+		j.commits, j.again, j.refused = nil, !o.ok, !o.ok
 		if o.ok {
 			j.acked = c.Next
 		}

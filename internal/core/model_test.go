@@ -34,6 +34,7 @@ type model struct {
 	acked      Offset
 	stored     Offset // by the broker
 	again      bool
+	refused    bool     // the last commit of the epoch was
 	commits    []Commit // unanswered
 	asked      time.Time
 	looped     int // records that looped and stopped their lane
@@ -96,7 +97,7 @@ func (m *model) begin() {
 	m.skewed, m.escalated, m.draining, m.drained, m.filling, m.filled = false, false, false, false, false, false
 	m.outside, m.full, m.over = 0, false, false
 	m.again = len(m.commits) > 0 || m.again || m.line > m.acked
-	m.acked, m.commits, m.asked = m.line, nil, time.Time{}
+	m.acked, m.refused, m.commits, m.asked = m.line, false, nil, time.Time{}
 	m.lanes = nil
 	for i := range m.cfg.Lanes {
 		m.lanes = append(m.lanes, &modelLane{id: LaneID(i), size: min(16, m.cfg.HandOverMax), hung: hung[i], last: last[i] - 1})
@@ -197,9 +198,9 @@ func (m *model) wantLine() Offset {
 	return m.tail
 }
 
-// ahead counts the delivered records from the line on.
-func (m *model) ahead() int {
-	n, line := 0, m.wantLine()
+// aheadOf counts the delivered records from a line on.
+func (m *model) aheadOf(line Offset) int {
+	n := 0
 	for _, e := range m.log {
 		if e.delivered && e.Offset >= line {
 			n++
@@ -291,7 +292,10 @@ func (m *model) wantWake() time.Time {
 
 // wantReasons is why the partition must be paused.
 func (m *model) wantReasons() ReasonSet {
-	n, bytes, ahead := len(m.unfinished()), m.bytes(), m.ahead()
+	n, bytes, ahead := len(m.unfinished()), m.bytes(), m.aheadOf(m.wantLine())
+	if m.refused {
+		ahead = m.aheadOf(m.acked)
+	}
 	switch {
 	case n >= m.cfg.BufferRecords || bytes >= m.cfg.BufferBytes:
 		m.full = true

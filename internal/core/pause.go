@@ -25,7 +25,7 @@ func (m *Machine) throttle(out []Effect) []Effect {
 	if m.buffered < 0 || m.bytes < 0 || m.calls < 0 {
 		invariant.Always(false, "%d records of %d bytes buffered, %d calls", m.buffered, m.bytes, m.calls)
 	}
-	p, ahead := &m.pause, m.offsets.ahead()
+	p, ahead := &m.pause, m.ahead()
 	if p.full {
 		p.full = m.buffered > m.cfg.BufferRecords/2 || m.bytes > m.cfg.BufferBytes/2
 	} else {

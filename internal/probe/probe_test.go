@@ -141,7 +141,8 @@ func TestPaused(t *testing.T) {
 	}
 	inFlight, forwarding := held("forwarding", "back-pressure"), held("forwarding", "ahead")
 	inFlight.InFlight, forwarding.Forwarding = 1, 1
-	behind := runtime.PartitionStats{Lag: 3}
+	behind, refused := runtime.PartitionStats{Lag: 3}, held("idle", "ahead")
+	refused.Next = 1000
 	watch(t, []sampled{
 		{"not paused", fake{}, nil, "", ""},
 		{"an operator", fake{stats: held("idle", "operator")}, nil, probe.L6, ""},
@@ -150,6 +151,7 @@ func TestPaused(t *testing.T) {
 		{"a retry", fake{stats: waits("retry", time.Hour)}, nil, probe.L6, ""},
 		{"full and at work", fake{stats: inFlight}, nil, probe.L6, ""},
 		{"ahead of a dead letter", fake{stats: forwarding}, nil, probe.L6, ""},
+		{"ahead of what is committed", fake{stats: refused}, func(f *fake, s int) { f.committed = int64(s / 2) }, probe.L6, ""},
 		{"ahead of a hung call", fake{stats: held("quarantined", "ahead")}, nil, probe.L6, ""},
 		{"full of what a stopped lane holds", fake{stats: held("stopped", "stopped")}, nil, probe.L6, ""},
 		{"one of two", fake{stats: held("idle", "delay", "operator")}, nil, probe.L6, ""},

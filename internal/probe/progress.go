@@ -67,14 +67,14 @@ func (p *Probe) paused(now time.Time, tp observe.TopicPartition, w *watched, s *
 		return
 	}
 	p.compared[L6]++
-	live := slices.ContainsFunc(s.PauseReasons, func(reason string) bool { return alive(now, s, reason) })
+	live := slices.ContainsFunc(s.PauseReasons, func(reason string) bool { return alive(now, s, w.committed, reason) })
 	if d := lasts(now, &w.dead, !live); d > p.cfg.CommitInterval+slack {
 		p.found(now, L6, tp.String(), "paused for %v, and nothing ends that: %d records held, the next is due at %v", s.PauseReasons, s.Buffered, s.WaitingUntil)
 	}
 }
 
 // alive reports whether something will end a pause for a reason.
-func alive(now time.Time, s *runtime.PartitionStats, reason string) bool {
+func alive(now time.Time, s *runtime.PartitionStats, committed int64, reason string) bool {
 	wakes := !s.WaitingUntil.IsZero() && now.Sub(s.WaitingUntil) < slack
 	state := func(names ...string) bool {
 		return slices.ContainsFunc(s.Lanes, func(l runtime.LaneStats) bool { return slices.Contains(names, l.State) })
@@ -87,7 +87,8 @@ func alive(now time.Time, s *runtime.PartitionStats, reason string) bool {
 	case "back-pressure":
 		return wakes || s.InFlight > 0 || s.Forwarding > 0 || state("active")
 	case "ahead":
-		return wakes || s.InFlight > 0 || s.Forwarding > 0 || state("active", "stopped", "quarantined")
+		// What commits were refused for counts, too: the next one ends that, and L2 wants it.
+		return wakes || s.InFlight > 0 || s.Forwarding > 0 || s.Next > max(committed, 0) || state("active", "stopped", "quarantined")
 	case "stopped":
 		return wakes || state("stopped", "quarantined")
 	}

@@ -270,11 +270,15 @@ func TestScenario037ATopicIsCreatedAgain(t *testing.T) {
 	})
 }
 
-// While commits fail, work goes on and nothing is fenced; all of it is committed after.
+// While commits fail, work goes on up to MaxAhead records past what is committed, and
+// nothing is fenced; all of it is committed after.
 func TestScenario040CommitsFailForTenMinutes(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
-		n := w.start("a", working())
+	const ahead = 300
+	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5, check.S14}, func(w *world) {
+		orders := working()
+		orders.Buffer.Records, orders.MaxAhead = 20, ahead
+		n := w.start("a", orders)
 		fault := w.commits(kerr.CoordinatorLoadInProgress, -1)
 		begun := time.Now()
 		for i := 0; time.Since(begun) < 10*time.Minute; i++ {
@@ -285,8 +289,9 @@ func TestScenario040CommitsFailForTenMinutes(t *testing.T) {
 		}
 		w.wantCommitted("orders", 0, 0)
 		s := n.partition("orders", 0)
-		if s.Next < 590 || s.Buffered > 10 || count[observe.Lost](n) != 0 {
-			t.Errorf("the line is %d, %d records are buffered, %d partitions were lost; want work to go on", s.Next, s.Buffered, count[observe.Lost](n))
+		if s.Next != ahead || s.Buffered != 0 || !slices.Equal(s.PauseReasons, []string{"ahead"}) || count[observe.Lost](n) != 0 {
+			t.Errorf("the line is %d, %d records are buffered, paused for %v, %d partitions were lost; want work up to %d and a pause",
+				s.Next, s.Buffered, s.PauseReasons, count[observe.Lost](n), ahead)
 		}
 		n.wantProbe("/livez", 200)
 		fault.Remove()

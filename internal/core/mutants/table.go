@@ -240,6 +240,16 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 		`p.ahead = ahead >= m.cfg.MaxAhead`, `p.ahead = m.buffered >= m.cfg.MaxAhead`,
 		"TestScripts/ahead", "want   pause for ahead",
 	},
+	{
+		"what commits were refused for has no limit", "MaxAhead", "commit.go",
+		`if m.commit.failed {`, `if false {`,
+		"TestScripts/ahead-refused", "want   pause for ahead",
+	},
+	{
+		"what was finished behind a commit counts as acknowledged", "MaxAhead", "commit.go",
+		`c.acked, c.from = c.next, c.upTo`, `c.acked, c.from = c.next, m.offsets.first`,
+		"TestModel", anyOfModel,
+	},
 
 	// Epochs.
 	{
