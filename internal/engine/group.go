@@ -212,6 +212,9 @@ func (g *group) lookAtLease() {
 		g.leaseEnd = nil
 		return
 	}
+	if g.e.hit(failpoint.Lease) != nil {
+		return
+	}
 	if g.e.lease.check(g.e.now()) {
 		g.watchLease()
 		return

@@ -50,6 +50,7 @@ const (
 	// Timers.
 	WakeUp Point = "failpoint:wake-up" // a partition's timer has fired. The timer's goroutine. Error: nobody is woken
 	Tick   Point = "failpoint:tick"    // the commit interval. The group's actor. Error: no tick for its partitions
+	Lease  Point = "failpoint:lease"   // the group looks at the session's lease. The group's actor. Error: it does so with the next tick
 
 	// The commit line.
 	Line      Point = "failpoint:line"      // a line is to be committed. The partition's actor. Error: it is refused

@@ -36,7 +36,7 @@ func SetOf(p Point, f func(of any) error) func() {
 func Points() []Point {
 	return []Point{
 		Poll, Polled, Seek, Pause, Filled, Joined, Start, Assigned, Spawn, Machine, Enter, HandOver, Begin, Claim,
-		End, Report, Reported, Expire, Freed, WakeUp, Tick, Line, Flush, Send, Answer, Committed, Revoke, Drain,
+		End, Report, Reported, Expire, Freed, WakeUp, Tick, Lease, Line, Flush, Send, Answer, Committed, Revoke, Drain,
 		Drained, Close, Fence, Lose, Rebuild, Leave, Forward, Produced, Forwarded, Restart, Make, Stop, Escalate,
 		Resume,
 	}

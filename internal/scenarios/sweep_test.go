@@ -50,7 +50,7 @@ var steps = map[failpoint.Point][]string{
 	failpoint.Enter: {onPartition}, failpoint.HandOver: {onPartition},
 	failpoint.Claim: {onLane}, failpoint.Begin: {onLane}, failpoint.End: {onLane}, failpoint.Report: {onLane},
 	failpoint.Reported: {onPartition}, failpoint.Expire: {onOther}, failpoint.Freed: {onLane, onOther},
-	failpoint.WakeUp: {onOther}, failpoint.Tick: {onGroup},
+	failpoint.WakeUp: {onOther}, failpoint.Tick: {onGroup}, failpoint.Lease: {onGroup},
 	failpoint.Line: {onPartition}, failpoint.Flush: {onGroup}, failpoint.Send: {onOther}, failpoint.Answer: {onOther},
 	failpoint.Committed: {onPartition},
 	failpoint.Revoke:    {onOther}, failpoint.Drain: {onPartition}, failpoint.Drained: {onOther},
