@@ -3,6 +3,7 @@
 package scenarios
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -77,7 +78,8 @@ func commitIsSentAgain(t *testing.T, refusal *kerr.Error) {
 	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
 		a := w.start("a", working())
 		var fault *kfake.FaultHandle
-		ends := w.steady(100, map[int]func(){50: func() { fault = w.commits(refusal, 3) }})
+		// No record comes any more that would move the line: the very commit is sent again.
+		ends := w.steady(100, map[int]func(){99: func() { fault = w.commits(refusal, 3) }})
 		w.drained(time.Minute, ends)
 		time.Sleep(3 * commitEvery) // the broker may have it by now and have said otherwise
 		if fault.Hits() != 3 || count[observe.Lost](a) != 0 {
@@ -86,28 +88,70 @@ func commitIsSentAgain(t *testing.T, refusal *kerr.Error) {
 	})
 }
 
-// The broker may have stored a commit whose answer never came.
+// The broker has stored a commit, and its answer never comes: the same line is sent again.
 func TestScenario039TheAnswerOfACommitIsLost(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5, check.S14}, func(w *world) {
 		a := w.start("a", working())
-		var lost atomic.Int64
-		ends := w.steady(100, map[int]func(){50: func() {
-			w.c.Broker().ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
-				if lost.Add(1) > 3 {
-					w.c.Broker().DropControl()
-					return nil, nil, false
-				}
-				w.c.Broker().KeepControl()
-				w.hit("answer cut")
-				return nil, errors.New("the connection is cut"), true
-			})
-		}})
+		var s storedAndCut
+		ends := w.steady(100, map[int]func(){50: func() { s.inject(w, 3) }})
 		w.drained(time.Minute, ends)
-		if lost.Load() == 0 || count[observe.Lost](a) != 0 {
-			t.Errorf("%d commits were lost and %d partitions; want some and none", lost.Load(), count[observe.Lost](a))
+		if s.cut != 3 || s.again < 3 || count[observe.Lost](a) != 0 {
+			t.Errorf("%d commits were stored and their answers lost, %d times the same line came again, and %d partitions were lost; want 3, 3 and none",
+				s.cut, s.again, count[observe.Lost](a))
 		}
 	})
+}
+
+// storedAndCut stores commits and cuts the connection instead of answering. Its fields are
+// the broker's goroutine's, but for inner.
+type storedAndCut struct {
+	inner      atomic.Bool // the request under way is the one that stores
+	cut, again int
+	last       map[int32]int64 // what was stored last, and not answered
+}
+
+func (s *storedAndCut) inject(w *world, times int) {
+	broker, client := w.c.Broker(), w.c.Client()
+	broker.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		broker.KeepControl()
+		commit, ok := req.(*kmsg.OffsetCommitRequest)
+		if !ok || s.inner.Load() {
+			return nil, nil, false
+		}
+		s.repeats(commit)
+		if s.cut == times {
+			return nil, nil, false
+		}
+		stored := false
+		broker.SleepControl(func() {
+			s.inner.Store(true)
+			defer s.inner.Store(false)
+			resp, err := commit.RequestWith(context.Background(), client)
+			stored = err == nil && resp.Topics[0].Partitions[0].ErrorCode == 0
+		})
+		if !stored {
+			return nil, nil, false
+		}
+		s.cut++
+		w.hit("stored, and the answer cut")
+		return nil, errors.New("the connection is cut"), true
+	})
+}
+
+// repeats counts a commit that has the line whose answer was cut.
+func (s *storedAndCut) repeats(commit *kmsg.OffsetCommitRequest) {
+	lines, same := map[int32]int64{}, false
+	for i := range commit.Topics {
+		for _, p := range commit.Topics[i].Partitions {
+			before, sent := s.last[p.Partition]
+			lines[p.Partition], same = p.Offset, same || sent && before == p.Offset
+		}
+	}
+	if same {
+		s.again++
+	}
+	s.last = lines
 }
 
 // The coordinator moves, and a leader with it, every two seconds: nothing is revoked, and

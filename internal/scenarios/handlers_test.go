@@ -216,20 +216,14 @@ func TestScenario089TheAnswerOfADeadLetterIsLost(t *testing.T) {
 }
 
 // Two topics are each other's dead letter topics: a record goes round five times at most,
-// then its lane stops; one that is its own is refused at the start.
+// then its lane stops. Loops that go round at once are refused at the start.
 func TestScenario091DeadLettersInALoop(t *testing.T) {
 	t.Parallel()
-	scenario(t, []string{"orders", "second"}, []string{check.S2}, func(w *world) {
+	scenario(t, []string{"orders", "second"}, []string{check.S2, check.S10}, func(w *world) {
 		discards := func() actors.Factory {
 			return handle(func(context.Context, *actors.Record) error { return actors.Discard(errPoison) })
 		}
-		own := runtime.Topic{Name: "orders", Behavior: discards(), DeadLetter: runtime.DeadLetter{Topic: "orders"}}
-		cfg := w.c.Config(runtime.Config{Group: group, Topics: []runtime.Topic{own}})
-		if err := cfg.Validate(); err == nil {
-			t.Error("a topic that is its own dead letter topic was accepted")
-		} else {
-			w.hit("loop refused")
-		}
+		w.wantLoopsRefused(discards)
 		n := w.start("a",
 			runtime.Topic{Name: "orders", Behavior: discards(), DeadLetter: runtime.DeadLetter{Topic: "second"}},
 			runtime.Topic{Name: "second", Behavior: discards(), DeadLetter: runtime.DeadLetter{Topic: "orders"}})
@@ -246,6 +240,39 @@ func TestScenario091DeadLettersInALoop(t *testing.T) {
 		}
 		w.heal(map[string][]int64{"orders": {3}, "second": {3}})
 	})
+}
+
+// wantLoopsRefused tries configs in which a topic has its dead letters handed back at once,
+// by itself or by another one with its behavior, and such as have a delay or another
+// behavior in between.
+func (w *world) wantLoopsRefused(behavior func() actors.Factory) {
+	w.t.Helper()
+	one, other := behavior(), behavior()
+	topic := func(name string, b actors.Factory, dead string, delay time.Duration) runtime.Topic {
+		return runtime.Topic{Name: name, Behavior: b, Delay: delay, DeadLetter: runtime.DeadLetter{Topic: dead}}
+	}
+	for name, c := range map[string]struct {
+		topics  []runtime.Topic
+		refused string // the field; empty: it is accepted
+	}{
+		"its own":                     {[]runtime.Topic{topic("orders", one, "orders", 0)}, "topics[0].dead_letter.topic"},
+		"its own, with a delay":       {[]runtime.Topic{topic("orders", one, "orders", time.Minute)}, ""},
+		"one with its behavior":       {[]runtime.Topic{topic("orders", one, "second", 0), topic("second", one, "", 0)}, "topics[0].dead_letter.topic"},
+		"that of a dead letter's":     {[]runtime.Topic{topic("orders", one, "second", 0), topic("second", other, "third", 0), topic("third", other, "", 0)}, "topics[1].dead_letter.topic"},
+		"one with its, delayed":       {[]runtime.Topic{topic("orders", one, "second", 0), topic("second", one, "", time.Minute)}, ""},
+		"one with another behavior":   {[]runtime.Topic{topic("orders", one, "second", 0), topic("second", other, "", 0)}, ""},
+		"round by another behavior":   {[]runtime.Topic{topic("orders", one, "second", 0), topic("second", other, "orders", 0)}, ""},
+		"one that nothing here reads": {[]runtime.Topic{topic("orders", one, "elsewhere", 0)}, ""},
+	} {
+		cfg := w.c.Config(runtime.Config{Group: group, Topics: c.topics})
+		err := cfg.Validate()
+		if (c.refused == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.refused) {
+			w.t.Errorf("%s: Validate says %v, want it to name %q", name, err, c.refused)
+		}
+		if err != nil {
+			w.hit("loop refused")
+		}
+	}
 }
 
 // A call writes to an output topic and fails then: at least once, and so twice.

@@ -5,10 +5,12 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -194,5 +196,40 @@ func TestScenario107TenMinutesWithoutBrokers(t *testing.T) {
 			t.Error(err)
 		}
 		n.wantProbe("/readyz", http.StatusServiceUnavailable)
+	})
+}
+
+// Members come and go for ten minutes: the one that stays is alive throughout, and works.
+func TestScenario107TenMinutesOfRebalances(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders:4"}, append(slices.Clone(safety), check.S9), func(w *world) {
+		a := w.start("a", working())
+		produced := int64(0)
+		work := func(alive ...*node) {
+			for range 10 { // long enough for a rebalance of two steps
+				for p := range int32(4) {
+					w.produce("orders", p, fmt.Sprint("key-", produced%13), "v")
+				}
+				produced++
+				for _, n := range alive {
+					n.wantProbe("/livez", http.StatusOK)
+				}
+				time.Sleep(time.Second)
+			}
+		}
+		const rounds = 30
+		for range rounds {
+			b := w.start("b", working())
+			work(a, b)
+			if _, err := b.stop(); err != nil {
+				t.Error(err)
+			}
+			work(a)
+		}
+		if revoked, lost := count[observe.RevokeEnded](a), count[observe.Lost](a); revoked != 2*rounds || lost != 0 {
+			t.Errorf("in %d rounds a had %d partitions revoked and lost %d, want two in each and none", rounds, revoked, lost)
+		}
+		w.drained(time.Minute, map[string][]int64{"orders": {produced, produced, produced, produced}})
+		w.wantNoDuplicates()
 	})
 }

@@ -167,17 +167,19 @@ func TestScenario005ResultsAtTheFence(t *testing.T) {
 }
 
 // A member that commits what another one has: the broker takes it, since its generation is
-// right, and the checker says whose it was not.
+// right, and the checker says whose it was not, and nothing of all other commits.
 func TestScenario006ACommitByAnotherMember(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:2"}, []string{check.S1, check.S2, check.S3, check.S4}, func(w *world) {
 		a := w.start("a", working())
 		w.start("b", working())
 		time.Sleep(4 * heartbeatFor)
+		wire := w.witness()
 		for p := range int32(2) {
 			w.produce("orders", p, "k", numbers(0, 5)...)
 		}
 		w.drained(time.Minute, map[string][]int64{"orders": {5, 5}})
+		seen := wire.since(0)
 		info := w.c.Broker().GroupInfo(group)
 		owned := a.owned()[0]
 		foreign := int32(owned[len(owned)-1] - '0')
@@ -193,15 +195,119 @@ func TestScenario006ACommitByAnotherMember(t *testing.T) {
 			t.Fatalf("the broker answered %+v, %v", resp, err)
 		}
 		w.hit("foreign commit taken")
-		owner := slices.IndexFunc(info.Members, func(m kfake.GroupMember) bool { return assigns(t, m, foreign) })
-		seen := history.New() // what a watcher of the wire would have had
-		history.NewObserver(seen).CommitOnWire(history.WireCommit{
-			TP: tp("orders", foreign), Next: 5, Member: info.Members[stranger].MemberID, Owner: info.Members[owner].MemberID, Answer: observe.OK,
-		})
-		if v := check.Owner(seen.Events()); v.Found != 1 {
+		by := wire.since(len(seen))
+		if len(seen) < 2 || len(by) != 1 {
+			t.Fatalf("%d commits of the runtimes were seen on the wire and %d others, want some of each partition and 1", len(seen), len(by))
+		}
+		own, all := w.onWire(seen, info), w.onWire(append(seen, by...), info)
+		if v := check.Owner(own); v.Found != 0 || v.Compared != len(seen) {
+			t.Errorf("of what the owners committed the checker says: %v, want none of %d", v, len(seen))
+		}
+		if v := check.Owner(all); v.Found != 1 {
 			t.Errorf("the checker says: %v, want one violation", v)
 		}
 	})
+}
+
+// The other side of it: a member that is taken out of its group behind its back has work
+// finished that no commit covers. Nothing of that is committed any more, neither in its old
+// name nor in the one under which it joins again.
+func TestScenario006AMemberCommitsNothingInAnotherName(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders:4"}, safety, func(w *world) {
+		a := w.start("a", working())
+		wire := w.witness()
+		var before int
+		refused := w.commits(kerr.CoordinatorLoadInProgress, -1)
+		old := w.c.Broker().GroupInfo(group).Members[0].MemberID
+		ends := w.steady(200, map[int]func(){
+			100: func() {
+				if hit := refused.Hits(); hit == 0 {
+					t.Error("no commit was refused: there is nothing to give away")
+				}
+				before = len(wire.since(0))
+				w.expel()
+				w.hit("expelled")
+				refused.Remove()
+			},
+		})
+		w.drained(time.Minute, ends)
+		if got := count[observe.Lost](a); got != 4 {
+			t.Errorf("a lost %d partitions, want its four", got)
+		}
+		after, first := wire.since(before), map[int32]int64{}
+		for _, c := range after {
+			if c.member == old {
+				continue // the broker refuses it, and that is how a hears that it is out
+			}
+			if _, ok := first[c.partition]; !ok {
+				first[c.partition] = c.next
+			}
+		}
+		// Behind the loss each partition begins where the broker was: at its start.
+		began := map[int32]bool{}
+		for _, e := range find[observe.Assigned](a) {
+			if e.Epoch > 4 && e.Start == 0 {
+				began[e.TP.Partition] = true
+			}
+		}
+		if len(first) != 4 || len(began) != 4 {
+			t.Errorf("of %d partitions something was committed in the new name, and %d began at the broker's line; want 4", len(first), len(began))
+		}
+	})
+}
+
+// sent is a commit of a partition as it came to the broker.
+type sent struct {
+	member    string
+	partition int32
+	next      int64
+}
+
+// witness sees the group's commits as they come to the broker.
+type witness struct {
+	mu   sync.Mutex
+	seen []sent // guarded by mu
+}
+
+func (w *world) witness() *witness {
+	w.t.Helper()
+	x := &witness{}
+	w.c.Broker().ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.c.Broker().KeepControl()
+		if commit, ok := req.(*kmsg.OffsetCommitRequest); ok {
+			x.add(commit)
+		}
+		return nil, nil, false
+	})
+	return x
+}
+
+func (x *witness) add(commit *kmsg.OffsetCommitRequest) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i := range commit.Topics {
+		for _, p := range commit.Topics[i].Partitions {
+			x.seen = append(x.seen, sent{commit.MemberID, p.Partition, p.Offset})
+		}
+	}
+}
+
+func (x *witness) since(n int) []sent {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Clone(x.seen[n:])
+}
+
+// onWire is a history of commits that the broker took, in a group that was stable.
+func (w *world) onWire(all []sent, info *kfake.GroupInfo) []history.Event {
+	h := history.New()
+	o := history.NewObserver(h)
+	for _, c := range all {
+		owner := slices.IndexFunc(info.Members, func(m kfake.GroupMember) bool { return assigns(w.t, m, c.partition) })
+		o.CommitOnWire(history.WireCommit{TP: tp("orders", c.partition), Next: c.next, Member: c.member, Owner: info.Members[owner].MemberID, Answer: observe.OK})
+	}
+	return h.Events()
 }
 
 // assigns reports whether a member has a partition of orders.
@@ -344,12 +450,14 @@ func TestScenario019ShutdownWithinAHook(t *testing.T) {
 	for name, wanted := range map[string]func(observe.Event) bool{
 		"assigned": func(ev observe.Event) bool { _, ok := ev.(observe.Assigned); return ok },
 		"revoked":  func(ev observe.Event) bool { _, ok := ev.(observe.RevokeBegan); return ok },
+		"let go":   func(ev observe.Event) bool { _, ok := ev.(observe.RevokeEnded); return ok },
+		"lost":     func(ev observe.Event) bool { _, ok := ev.(observe.Lost); return ok },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			scenario(t, []string{"orders:2"}, []string{check.S1, check.S2}, func(w *world) {
 				n := &node{}
-				called := make(chan struct{})
+				called, returned := make(chan struct{}), make(chan time.Duration, 1)
 				asked := false
 				n = w.startWith("a", func(cfg *runtime.Config) {
 					cfg.Hooks = append(cfg.Hooks, observe.HookFunc(func(_ time.Time, ev observe.Event) {
@@ -357,23 +465,31 @@ func TestScenario019ShutdownWithinAHook(t *testing.T) {
 							asked = true
 							<-called
 							w.hit("shutdown in a hook")
-							_ = n.rt.Shutdown(context.Background())
+							begun := time.Now()
+							if err := n.rt.Shutdown(context.Background()); err != nil {
+								t.Errorf("Shutdown returned %v", err)
+							}
+							returned <- time.Since(begun)
 						}
 					}))
 				}, runtime.Topic{Name: "orders", Behavior: handle(fine)})
 				close(called)
 				w.produce("orders", 0, "k", "v")
 				w.produce("orders", 1, "k", "v")
-				if name == "revoked" {
+				switch name {
+				case "revoked", "let go":
 					time.Sleep(2 * commitEvery)
 					w.start("b", runtime.Topic{Name: "orders", Behavior: handle(fine)})
+				case "lost":
+					time.Sleep(2 * commitEvery)
+					w.expel()
 				}
-				begun := time.Now()
 				if err := n.run(); err != nil {
 					t.Error(err)
 				}
-				if took := time.Since(begun); took > shutdownFor {
-					t.Errorf("the shutdown took %v, want at most %v", took, shutdownFor)
+				// The hook has a second; then its event is left behind, and the stop goes on.
+				if took := <-returned; took > 2*time.Second {
+					t.Errorf("Shutdown took %v, want the second that a hook has", took)
 				}
 				w.heal(map[string][]int64{"orders": {1, 1}})
 			})

@@ -181,20 +181,24 @@ func TestAMemberThrownOutWithoutBeingToldNeitherRewindsNorStarts(t *testing.T) {
 	})
 }
 
+// expel takes a member, the only one, out of its group behind its back.
+func (w *world) expel() {
+	w.t.Helper()
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = group
+	m := kmsg.NewLeaveGroupRequestMember()
+	m.MemberID = w.c.Broker().GroupInfo(group).Members[0].MemberID
+	req.Members = append(req.Members, m)
+	if resp, err := req.RequestWith(context.Background(), w.c.Client()); err != nil || resp.Members[0].ErrorCode != 0 {
+		w.t.Errorf("expel: %+v, %v", resp, err)
+	}
+}
+
 func TestAMemberThatIsExpelledLosesEverythingAndComesBack(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders:4"}, safety, func(w *world) {
 		a := w.start("a", working())
-		ends := w.steady(100, map[int]func(){50: func() {
-			req := kmsg.NewPtrLeaveGroupRequest()
-			req.Group = group
-			m := kmsg.NewLeaveGroupRequestMember()
-			m.MemberID = w.c.Broker().GroupInfo(group).Members[0].MemberID
-			req.Members = append(req.Members, m)
-			if _, err := req.RequestWith(context.Background(), w.c.Client()); err != nil {
-				t.Error(err)
-			}
-		}})
+		ends := w.steady(100, map[int]func(){50: func() { w.expel() }})
 		w.drained(2*time.Minute, ends)
 		if got := count[observe.Lost](a); got != 4 {
 			t.Errorf("a lost %d partitions, want its four", got)

@@ -4,12 +4,15 @@ package scenarios
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/check"
@@ -114,6 +117,62 @@ func TestScenario068TimestampsThatCannotBeTrue(t *testing.T) {
 			t.Errorf("told of the skew of %+v, want one partition", skewed)
 		}
 	})
+}
+
+// Timestamps of the broker's log that are further from 1970 than nanoseconds in 64 bits
+// reach: nanoseconds that a producer gave for milliseconds, and the largest one. kgo turns
+// them into others, which nobody can tell from true ones. None of them waits for longer
+// than MaxSkew and the delay, and what stands behind them goes on.
+func TestScenario068NanosecondsForMilliseconds(t *testing.T) {
+	t.Parallel()
+	const delay, skew = 10 * time.Second, 5 * time.Minute
+	scenario(t, []string{"later:3"}, []string{check.S1, check.S2, check.S5}, func(w *world) {
+		var mu sync.Mutex
+		began := map[int32][]time.Duration{} // since they were produced
+		now := time.Now()
+		topic := delayed(delay, handle(func(_ context.Context, rec *actors.Record) error {
+			mu.Lock()
+			defer mu.Unlock()
+			began[rec.Partition] = append(began[rec.Partition], time.Since(now))
+			return nil
+		}))
+		topic.MaxSkew = skew
+		w.start("a", topic)
+		for p, millis := range []int64{now.UnixNano(), math.MaxInt64, math.MaxInt64 / 1_000_000 * 3 / 2} {
+			w.produceRaw("later", int32(p), millis) //nolint:gosec // few
+			w.hit("timestamp out of range")
+			w.produceRecords(&actors.Record{Topic: "later", Partition: int32(p), Key: []byte("k"), Timestamp: now}) //nolint:gosec // few
+		}
+		w.drained(2*skew, map[string][]int64{"later": {2, 2, 2}})
+		mu.Lock()
+		defer mu.Unlock()
+		for p := range int32(3) {
+			if got := began[p]; len(got) != 2 || got[0] > skew+delay+time.Second || got[1] < delay || got[1] > skew+delay+time.Second {
+				t.Errorf("partition %d: handed over after %v; want two, the first within %v and the second after %v at least", p, got, skew+delay, delay)
+			}
+		}
+	})
+}
+
+// produceRaw appends a record whose timestamp is written as it is.
+func (w *world) produceRaw(topic string, partition int32, millis int64) {
+	w.t.Helper()
+	b := batchOf(0, millis, "v")
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis = -1, 1000
+	t, p := kmsg.NewProduceRequestTopic(), kmsg.NewProduceRequestTopicPartition()
+	p.Partition, p.Records = partition, seal(b.AppendTo(nil))
+	t.Topic, t.TopicID, t.Partitions = topic, w.c.Broker().TopicInfo(topic).TopicID, append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	w.produced++
+	w.consumes(topic)
+	sent := w.producer.Sent(topic, fmt.Sprint("r", w.produced), []byte("k"))
+	leader := w.c.Broker().LeaderFor(topic, partition)
+	resp, err := req.RequestWith(context.Background(), w.c.Client().Broker(int(leader)))
+	if err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		w.t.Fatalf("produce to %s/%d: %+v, %v", topic, partition, resp, err)
+	}
+	sent.Acked(partition, resp.Topics[0].Partitions[0].BaseOffset)
 }
 
 // A producer's clock is 100 years ahead: its records wait MaxSkew, and others not at all.
