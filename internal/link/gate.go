@@ -18,6 +18,18 @@ func (g *Gate) Hold() func() {
 	return sync.OnceFunc(func() { close(closed) })
 }
 
+// Held reports whether the gate is closed.
+func (g *Gate) Held() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.closed:
+		return false
+	default:
+		return g.closed != nil
+	}
+}
+
 // Wait waits until the gate is open, or either channel is closed.
 func (g *Gate) Wait(stop, end <-chan struct{}) {
 	for waited := (chan struct{})(nil); ; {

@@ -47,9 +47,13 @@ const thawing = 50 * time.Millisecond
 
 // freeze stops a process: connections and gates stall, while the clock goes on.
 func (n *nemesis) freeze(f *injected, node *node) {
+	begun := time.Now()
 	open, pass := node.gate.Hold(), node.link.Hold()
 	f.end = func() {
 		open()
+		if time.Since(begun) >= time.Duration(n.w.plan.Group.Session) && !node.dead.Load() {
+			n.w.observer.Fault(f.of, thawedLate, false)
+		}
 		n.w.background.Go(func() {
 			time.Sleep(thawing)
 			pass()

@@ -41,6 +41,14 @@ const (
 	FaultRestartPartition = "restart-partition" // an operator restarts Partition of Topic
 )
 
+// Failpoints and clocks.
+const (
+	FaultPointFails  = "point-fails"  // Member's step at Point is refused, Count times
+	FaultPointStalls = "point-stalls" // it waits for Lag, Count times
+	FaultPointPanics = "point-panics" // it panics, Count times
+	FaultClockJumps  = "clock-jumps"  // Member's wall clock jumps by Lag, and back after For
+)
+
 // Kinds are all kinds of faults.
 func Kinds() []string {
 	return []string{
@@ -48,6 +56,7 @@ func Kinds() []string {
 		FaultCut, FaultCutAfter, FaultDropResponses, FaultDropRequests, FaultHalfOpen, FaultDelayIn, FaultDelayOut, FaultFlap, FaultHold,
 		FaultKill, FaultFreeze, FaultLeave, FaultJoin, FaultRebalance,
 		FaultPause, FaultRestartLane, FaultForceLane, FaultRestartPartition,
+		FaultPointFails, FaultPointStalls, FaultPointPanics, FaultClockJumps,
 	}
 }
 
@@ -155,6 +164,10 @@ func (n *nemesis) begin(f *injected) {
 		n.membership(f)
 	case FaultPause, FaultRestartLane, FaultForceLane, FaultRestartPartition:
 		n.operator(f)
+	case FaultPointFails, FaultPointStalls, FaultPointPanics:
+		n.point(f)
+	case FaultClockJumps:
+		n.jump(f)
 	default:
 		n.w.broken("fault %d: there is no kind %q", f.index, f.Kind)
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,26 @@ type node struct {
 	ended chan struct{} // closed when Run has returned
 	err   error         // of Run; to be read when ended is closed
 	asked bool          // it was told to end
+
+	mu      sync.Mutex
+	off     time.Duration // guarded by mu: what its wall clock is ahead by
+	offMost time.Duration // guarded by mu: the most that it ever was
+}
+
+// ahead says that the node's wall clock jumped.
+func (n *node) ahead(by time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.off += by
+	n.offMost = max(n.offMost, n.off)
+}
+
+// early is how much too early the node may find a record due. A call that was handed over
+// may begin when its clock goes right again, so the most counts that it was ahead by.
+func (n *node) early() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.offMost
 }
 
 // start runs a member anew.
@@ -44,6 +65,7 @@ func (w *world) start(m Member) *node {
 		return n
 	}
 	n.rt = rt
+	w.owners.Store(rt, n)
 	w.mu.Lock()
 	w.nodes = append(w.nodes, n)
 	w.mu.Unlock()
@@ -91,7 +113,7 @@ func (n *node) topic(t *Topic) runtime.Topic {
 	}
 	j := history.NewJournal(n.w.history, n.name)
 	if t.Delay > 0 {
-		j.Due = func(r *actors.Record) time.Time { return r.Timestamp.Add(time.Duration(t.Delay)) }
+		j.Due = func(r *actors.Record) time.Time { return r.Timestamp.Add(time.Duration(t.Delay) - n.early()) }
 	}
 	journaled := j.Wrap(func(vp actors.VirtualPartition) actors.Behavior { return &behavior{n, t, vp} })
 	out.Behavior = func(vp actors.VirtualPartition) actors.Behavior { return &mortal{journaled(vp), n} }

@@ -6,7 +6,7 @@ import (
 
 func (n *nemesis) operator(f *injected) {
 	for _, node := range n.w.nodes {
-		if !node.running() || !node.owns(f.Topic, f.Partition) {
+		if !node.running() || node.gate.Held() || !node.owns(f.Topic, f.Partition) {
 			continue
 		}
 		var err error

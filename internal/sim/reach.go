@@ -23,7 +23,16 @@ func Paths() []Path {
 	result := func(k history.Kind, result string) func(*history.Event) bool {
 		return func(e *history.Event) bool { return e.Kind == k && e.Result == result }
 	}
+	fault := func(text, result string) func(*history.Event) bool {
+		return func(e *history.Event) bool {
+			return e.Kind == history.Fault && e.Text == text && e.Result == result
+		}
+	}
 	return append([]Path{
+		{"frozen past the session and thawed", fault(thawedLate, history.ResultEnd)},
+		{"a failpoint failed", fault(bites(FaultPointFails), history.ResultBegin)},
+		{"a failpoint stalled", fault(bites(FaultPointStalls), history.ResultBegin)},
+		{"a failpoint panicked", fault(bites(FaultPointPanics), history.ResultBegin)},
 		{"revoke drained", result(history.RevokeEnded, history.ResultDrained)},
 		{"revoke cut", result(history.RevokeEnded, history.ResultCut)},
 		{"lease over", says(history.Lost, "within the session timeout")},
@@ -57,6 +66,12 @@ func Paths() []Path {
 		{"discard", result(history.Leave, history.ResultDiscard)},
 	}, faultPaths()...)
 }
+
+// thawedLate is a freeze that outlasted the session, in the history.
+const thawedLate = "freeze past the session"
+
+// bites is a failpoint's fault when it breaks a step, in the history.
+func bites(kind string) string { return kind + " now" }
 
 // faultPaths are that faults of each kind began.
 func faultPaths() []Path {

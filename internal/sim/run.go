@@ -21,6 +21,9 @@ import (
 
 const group = "sim"
 
+// Tags are the build tags that a run needs.
+const Tags = "synctests failpoints"
+
 // Play plays a plan in a bubble of its own.
 func Play(t *testing.T, p *Plan) *Result {
 	t.Helper()
@@ -46,6 +49,7 @@ type world struct {
 
 	nodes      []*node          // one goroutine appends, under mu
 	current    map[string]*node // by member
+	owners     sync.Map         // *runtime.Runtime to its *node
 	deliveries deliveries
 	background sync.WaitGroup
 	calls      sync.WaitGroup // of behaviors: some outlive their runtime
@@ -142,6 +146,8 @@ func (w *world) client(opts ...kgo.Opt) *kgo.Client {
 func (w *world) play() {
 	over := make(chan struct{})
 	var watching, producing sync.WaitGroup
+	defer w.gates()()
+	defer w.forget()
 	watching.Go(func() { w.watch(over) })
 	watching.Go(func() { w.coordinator.run(over) })
 	for i := range w.plan.Producers {
@@ -271,8 +277,10 @@ func (w *world) leave(n *node) {
 	w.background.Go(func() { w.shut(n) })
 }
 
-// shut ends a node, and judges how: L4.
+// shut ends a node, and judges how: L4. A process that is frozen gets its signal when it
+// thaws.
 func (w *world) shut(n *node) {
+	n.gate.Wait(n.link.Done(), nil)
 	begun := time.Now()
 	_ = n.rt.Shutdown(context.Background()) // which has no error
 	<-n.ended

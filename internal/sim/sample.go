@@ -21,7 +21,7 @@ func (w *world) sample() {
 	nodes := slices.Clone(w.nodes)
 	w.mu.Unlock()
 	for _, n := range nodes {
-		if !n.running() {
+		if !n.running() || n.gate.Held() {
 			continue
 		}
 		stats := n.rt.Stats()

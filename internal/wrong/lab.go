@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/internal/overlay"
+	"github.com/troupe-go/troupe/internal/sim"
 )
 
 // simulator is the package whose tests play seeds.
@@ -39,7 +40,7 @@ type lab struct {
 func (l *lab) build(ctx context.Context, name string, files map[string]string) error {
 	ctx, cancel := context.WithTimeout(ctx, buildFor)
 	defer cancel()
-	b := overlay.Build{Root: l.root, Package: simulator, Tags: "synctests", Files: files, Out: l.binary(name)}
+	b := overlay.Build{Root: l.root, Package: simulator, Tags: sim.Tags, Files: files, Out: l.binary(name)}
 	return b.Run(ctx)
 }
 

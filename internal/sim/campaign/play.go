@@ -36,10 +36,10 @@ const raceSuffix = ".race"
 // build makes the test binary.
 func (c *campaign) build(race bool) (string, error) {
 	binary := filepath.Join(c.dir, "sim.test")
-	args := []string{"test", "-c", "-vet=off", "-tags", "synctests", "-o", binary}
+	args := []string{"test", "-c", "-vet=off", "-tags", sim.Tags, "-o", binary}
 	if race {
 		binary += raceSuffix
-		args = []string{"test", "-c", "-race", "-vet=off", "-tags", "synctests", "-o", binary}
+		args = []string{"test", "-c", "-race", "-vet=off", "-tags", sim.Tags, "-o", binary}
 	}
 	cmd := exec.CommandContext(context.Background(), "go", append(args, "./internal/sim")...) //nolint:gosec // our own
 	cmd.Dir = c.root
@@ -235,7 +235,7 @@ func (c *campaign) report(binary string, race bool, seed uint64, o *outcome) {
 	}
 	fmt.Fprintln(out, "   plan:   ", plan)
 	fmt.Fprintln(out, "   history:", history)
-	flags := "-tags synctests"
+	flags := "-tags '" + sim.Tags + "'"
 	if race {
 		flags += " -race"
 	}

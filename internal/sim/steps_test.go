@@ -1,0 +1,137 @@
+//go:build synctests && failpoints
+
+package sim_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/internal/sim"
+)
+
+// busy is a plan of two members with records all along.
+func busy(faults ...sim.Fault) *sim.Plan {
+	p := small(faults...)
+	p.Members = []sim.Member{{Name: "m1"}, {Name: "m2"}}
+	p.Producers[0].Records, p.Producers[0].Batch, p.Producers[0].Every = 2000, 20, sim.Duration(400*time.Millisecond)
+	p.Producers[0].Tx = false
+	session := sim.Duration(6 * time.Second)
+	p.Group = sim.Group{
+		Session: session, Rebalance: session, Drain: session / 3, Commit: session / 4, Interval: session / 6, Shutdown: session, FetchWait: session / 12,
+	}
+	return p
+}
+
+// played plays a plan that has to be clean.
+func played(t *testing.T, p *sim.Plan) *sim.Result {
+	t.Helper()
+	r := sim.Play(t, p)
+	for _, v := range r.Violations {
+		t.Fatal(v)
+	}
+	return r
+}
+
+// A run falls into what came before a fault, while it was there, and then.
+const (
+	before = iota
+	during
+	after
+)
+
+// phases count the events of a member by the phase of the one fault of a kind.
+func phases(r *sim.Result, member, kind string) [3]map[history.Kind]int {
+	did, now := [3]map[history.Kind]int{{}, {}, {}}, before
+	for i := range r.Events {
+		e := &r.Events[i]
+		switch {
+		case e.Kind == history.Fault && e.Text == kind && e.Result == history.ResultBegin:
+			now = during
+		case e.Kind == history.Fault && e.Text == kind:
+			now = after
+		case strings.HasPrefix(e.Incarnation, member+"."):
+			did[now][e.Kind]++
+		}
+	}
+	return did
+}
+
+// By all that it does a frozen member is not there; before and afterwards it is. That the
+// session is over it notices when it thaws.
+func TestAFrozenMemberStandsStill(t *testing.T) {
+	t.Parallel()
+	r := played(t, busy(sim.Fault{Kind: sim.FaultFreeze, Member: "m1", At: sim.Duration(10 * time.Second), For: sim.Duration(20 * time.Second)}))
+	did := phases(r, "m1", sim.FaultFreeze)
+	for _, kind := range []history.Kind{history.Fetched, history.Started, history.Enter, history.CommitSent, history.CommitAnswered} {
+		if did[before][kind] == 0 || did[during][kind] > 0 || did[after][kind] == 0 {
+			t.Errorf("%s: %d, then %d while it was frozen, then %d", kind, did[before][kind], did[during][kind], did[after][kind])
+		}
+	}
+	if did[during][history.Lost] > 0 || did[after][history.Lost] == 0 {
+		t.Errorf("lost: %d while it was frozen, %d then", did[during][history.Lost], did[after][history.Lost])
+	}
+	if r.Reached["frozen past the session and thawed"] != 1 {
+		t.Errorf("reached %v", r.Reached)
+	}
+}
+
+func TestAFailpointBreaksAStep(t *testing.T) {
+	t.Parallel()
+	at, lag, long := sim.Duration(5*time.Second), sim.Duration(500*time.Millisecond), sim.Duration(20*time.Second)
+	for _, test := range []struct {
+		fault sim.Fault
+		path  string // that is taken then
+		trace string // and what else is
+	}{
+		{sim.Fault{Kind: sim.FaultPointFails, Point: "answer", Count: 2}, "a failpoint failed", "commit unknown"},
+		{sim.Fault{Kind: sim.FaultPointStalls, Point: "poll", Count: 2, Lag: lag}, "a failpoint stalled", ""},
+		{sim.Fault{Kind: sim.FaultPointPanics, Point: "reported", Count: 2}, "a failpoint panicked", "partition rebuilt"},
+	} {
+		t.Run(test.fault.Kind, func(t *testing.T) {
+			t.Parallel()
+			test.fault.Member, test.fault.At, test.fault.For = "m1", at, long
+			r := played(t, busy(test.fault))
+			if r.Hits[0] != 2 || r.Reached[test.path] != 2 {
+				t.Errorf("%d hits, %d in the history, want 2", r.Hits[0], r.Reached[test.path])
+			}
+			if test.trace != "" && r.Reached[test.trace] == 0 {
+				t.Errorf("%s was not reached: %v", test.trace, r.Reached)
+			}
+		})
+	}
+}
+
+func TestAPointThatIsNoneIsNoRun(t *testing.T) {
+	t.Parallel()
+	r := sim.Play(t, small(sim.Fault{Kind: sim.FaultRehash}, sim.Fault{Kind: sim.FaultPointFails, Member: "m1", Point: "nowhere"}))
+	if len(r.Violations) != 1 || !strings.HasPrefix(r.Violations[0], "SIM: ") {
+		t.Errorf("violations %q, want SIM", r.Violations)
+	}
+}
+
+// Forward, the session is over by the clock of the wall. Back, nothing is, until it goes
+// right again, which is forward.
+func TestAClockJumps(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		by   time.Duration
+		lost int
+	}{{time.Hour, during}, {-time.Hour, after}} {
+		t.Run(test.by.String(), func(t *testing.T) {
+			t.Parallel()
+			r := played(t, busy(sim.Fault{
+				Kind: sim.FaultClockJumps, Member: "m1", Lag: sim.Duration(test.by), At: sim.Duration(10 * time.Second), For: sim.Duration(10 * time.Second),
+			}))
+			if r.Hits[0] != 1 {
+				t.Errorf("%d hits, want 1", r.Hits[0])
+			}
+			for phase, did := range phases(r, "m1", sim.FaultClockJumps) {
+				if lost := did[history.Lost] > 0; lost != (phase == test.lost) {
+					t.Errorf("phase %d: lost %d partitions", phase, did[history.Lost])
+				}
+			}
+		})
+	}
+}
