@@ -25,6 +25,7 @@ func testConfig() Config {
 		MaxForwards:   2,
 		HandOverMax:   4,
 		HandOverTime:  100 * time.Millisecond,
+		Doubt:         10 * time.Second,
 	}
 }
 

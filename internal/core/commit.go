@@ -1,9 +1,15 @@
 package core
 
+import "time"
+
 // commit is how far the broker is known to be.
 //
-// Invariants: acked <= the line and from <= the first unfinished record; next and upTo are
-// only set while unanswered.
+// A commit of unknown outcome may be stored after a later one that was acknowledged: it
+// waited on another connection. The line is in doubt then, and is sent once more when
+// Config.Doubt has passed since that acknowledgment.
+//
+// Invariants: acked <= the line and from <= the first unfinished record; next, upTo and
+// sure are only of use while one is unanswered; until is zero unless in doubt.
 type commit struct {
 	acked Offset // the highest line that was acknowledged; below the line, if none is known to be
 	seq   uint64 // of the last one
@@ -14,24 +20,29 @@ type commit struct {
 	upTo   uint64 // what from will be, once the one that is unanswered is acknowledged
 	failed bool   // the last answer was no acknowledgment
 
+	doubt bool      // an earlier one may yet be stored
+	until time.Time // not any more, from then on; zero: nothing was acknowledged since
+	sure  bool      // the one that is unanswered was sent after until: it ends the doubt
+
 	effect Commit
 }
 
 // tick commits the line until it is acknowledged: a commit that was refused, or whose
 // outcome is unknown, leaves acked as it was.
-func (m *Machine) tick(out []Effect) []Effect {
+func (m *Machine) tick(now time.Time, out []Effect) []Effect {
 	m.offsets.advance()
 	c, line := &m.commit, m.offsets.line
-	if c.open || line <= c.acked {
+	over := c.doubt && !now.Before(c.until)
+	if c.open || line <= c.acked && !over {
 		return out
 	}
 	c.seq++
-	c.open, c.next, c.upTo = true, line, m.offsets.first
+	c.open, c.next, c.upTo, c.sure = true, line, m.offsets.first, over && !c.until.IsZero()
 	c.effect = Commit{Epoch: m.epoch, Seq: c.seq, Next: line}
 	return append(out, &c.effect)
 }
 
-func (m *Machine) committed(ev *Committed) {
+func (m *Machine) committed(now time.Time, ev *Committed) {
 	c := &m.commit
 	if ev.Epoch != m.epoch || !c.open || ev.Seq != c.seq {
 		return
@@ -39,6 +50,23 @@ func (m *Machine) committed(ev *Committed) {
 	c.open, c.failed = false, !ev.OK
 	if ev.OK {
 		c.acked, c.from = c.next, c.upTo
+	}
+	switch {
+	case ev.Late:
+		c.doubt, c.until = true, time.Time{}
+	case ev.OK && c.sure:
+		c.doubt, c.until = false, time.Time{}
+	}
+	if ev.OK && c.doubt && c.until.IsZero() {
+		c.until = now.Add(m.cfg.Doubt)
+	}
+}
+
+// recommit is for the end of a machine: it waits for no doubt to pass, and commits the
+// line as if none was acknowledged.
+func (m *Machine) recommit() {
+	if c := &m.commit; c.doubt {
+		c.acked = min(c.acked, m.offsets.line-1)
 	}
 }
 

@@ -29,6 +29,10 @@ type Config struct {
 
 	HandOverMax  int           // records of one hand-over
 	HandOverTime time.Duration // what a hand-over should take: its size adapts to it
+
+	// Doubt is how long after an acknowledgment the broker may still store an earlier
+	// commit, of unknown outcome.
+	Doubt time.Duration
 }
 
 // Handoff is what a machine leaves to the next one of the same assignment. The
@@ -46,6 +50,11 @@ type Handoff struct {
 	// Uncommitted says that Next has not been acknowledged: the next machine commits
 	// it at its first Ticked.
 	Uncommitted bool
+
+	// InDoubt says that the broker may yet store a commit that an earlier machine of the
+	// assignment sent. The next machine commits Next at its first Ticked then, too, and once
+	// more when the doubt is over.
+	InDoubt bool
 }
 
 // Run is a run of offsets, [From, To).

@@ -14,6 +14,9 @@ func (m *Machine) drain(ev *Drain) {
 	m.filling = !ev.Now && !m.escalated && (m.filling || !m.draining)
 	m.draining = true
 	m.timers.clear()
+	if ev.Now {
+		m.recommit()
+	}
 }
 
 // limit is what the offsets of a lane's next hand-over stay below.

@@ -45,7 +45,8 @@ type (
 // The partition.
 type (
 	// Commit stores the commit line: the first offset that is not complete.
-	// Committed answers it; at most one is unanswered.
+	// Committed answers it; at most one is unanswered. A line that was acknowledged is sent
+	// once more when it was in doubt: see Config.Doubt.
 	Commit struct {
 		Epoch uint64
 		Seq   uint64

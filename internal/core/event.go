@@ -135,13 +135,18 @@ type (
 		Epoch uint64
 		Seq   uint64 // of the Commit
 		OK    bool   // false: refused or unknown; the line is sent again
+
+		// Late says that the broker may yet store a request of this commit: the outcome is
+		// unknown, or an earlier one than that which was answered is.
+		Late bool
 	}
 
 	// Woke says that the time of a WakeAt has come. An early or needless one does no
 	// harm.
 	Woke struct{}
 
-	// Ticked asks for a commit when the line moved, or was not acknowledged.
+	// Ticked asks for a commit when the line moved, was not acknowledged, or is in doubt
+	// no longer: see Config.Doubt.
 	Ticked struct{}
 
 	// Paused adds a reason to be paused that comes from outside: Operator, GapStop or
@@ -171,7 +176,8 @@ type (
 	// to be paused, or after Escalate. Nobody waits for any of that, or for a forward that
 	// failed: it is not sent again. A record that fails now stays unfinished, whatever its
 	// directive, and its lane begins nothing more; one that is Interrupted may begin again.
-	// A drained machine still answers Ticked, Progress and Committed.
+	// A drained machine still answers Ticked, Progress and Committed. A line that is
+	// in doubt at a Drain with Now is committed as one that was not acknowledged.
 	Drain struct{ Now bool }
 )
 

@@ -13,6 +13,7 @@ func (m *Machine) Handoff() Handoff {
 		Attempts:    m.carried.attemptsFrom(m.offsets.tail, m.attempts()),
 		DeadLetters: m.deadLetters(),
 		Uncommitted: m.offsets.line > m.commit.acked,
+		InDoubt:     m.commit.doubt || m.commit.open,
 	}
 	for i := range m.lanes {
 		if m.lanes[i].hung {

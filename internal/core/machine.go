@@ -60,6 +60,7 @@ func New(cfg Config, epoch uint64, from Handoff) *Machine {
 	m.offsets = offsets{line: from.Next, tail: from.Next}
 	m.carried = carry(from)
 	m.commit.acked = from.Next
+	m.commit.doubt = from.InDoubt
 	if from.Uncommitted {
 		m.commit.acked--
 	}
@@ -99,11 +100,11 @@ func (m *Machine) Step(now time.Time, ev Event, out []Effect) []Effect {
 	case *Forwarded:
 		out = m.forwarded(now, ev, out)
 	case *Committed:
-		m.committed(ev)
+		m.committed(now, ev)
 	case *Woke:
 		m.asked = time.Time{} // it has fired; settle asks again where it is still needed
 	case *Ticked:
-		out = m.tick(out)
+		out = m.tick(now, out)
 	case *Paused:
 		m.pause.add(ev.Reason)
 	case *Resumed:

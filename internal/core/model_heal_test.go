@@ -49,10 +49,14 @@ func (j *judge) healOne() bool {
 	case !j.wantWake().IsZero():
 		j.now = j.asked // no sooner: the machine has to ask
 		j.step(&Woke{}, nil)
-	case j.line > j.acked || j.again:
+	case j.mustCommit():
 		j.step(&Ticked{}, nil)
 	default:
-		return false
+		since, doubted := j.doubt()
+		if doubted {
+			j.endDoubt(since)
+		}
+		return doubted
 	}
 	return true
 }

@@ -17,7 +17,10 @@ type judge struct {
 	paused ReasonSet // as told
 	stale  []Event   // of calls, forwards and commits that are over
 	stats  Stats
-	saw    map[string]int
+
+	underway []underway
+
+	saw map[string]int
 }
 
 // step takes one event through both. apply is the model's side of it.
@@ -208,13 +211,14 @@ func (j *judge) commit(ev Event, e *Commit) {
 	if e.Next < j.acked {
 		j.t.Fatalf("S3: commit %d after %d", e.Next, j.acked)
 	}
-	if e.Next != j.wantLine() || e.Epoch != j.epoch || e.Next == j.acked && !j.again {
+	if e.Next != j.wantLine() || e.Epoch != j.epoch || !j.mustCommit() {
 		j.t.Fatalf("commit %d of epoch %d, want %d of %d after %d", e.Next, e.Epoch, j.wantLine(), j.epoch, j.acked)
 	}
 	if j.committed++; e.Seq != j.committed {
 		j.t.Fatalf("commit %d of its epoch is numbered %d", j.committed, e.Seq)
 	}
-	j.commits = append(j.commits, *e)
+	j.commits, j.sentAt = append(j.commits, *e), j.now
+	j.count("a line sent once more", e.Next == j.acked && !j.again)
 	j.saw["a commit"]++
 }
 
@@ -265,7 +269,7 @@ func (j *judge) settled(ev Event) {
 		j.t.Fatalf("line %d, want %d, was %d", j.m.Next(), line, j.line)
 	}
 	j.line = j.wantLine()
-	if _, ok := ev.(*Ticked); ok && len(j.commits) == 0 && (j.line > j.acked || j.again) {
+	if _, ok := ev.(*Ticked); ok && len(j.commits) == 0 && j.mustCommit() {
 		j.t.Fatalf("no commit of %d", j.line)
 	}
 	if at := j.wantWake(); !at.IsZero() && !at.Equal(j.asked) {

@@ -49,7 +49,7 @@ func TestModel(t *testing.T) {
 	want := append(everyType(t), everyOutcome()...)
 	for _, what := range append(want,
 		"a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a dead letter that looped", "a forward sent again",
-		"a commit", "a commit refused", "an unknown commit that was stored", "drained", "a loss", "a loss with calls", "a loss with finished records",
+		"a commit", "a commit refused", "an unknown commit that was stored", "a line that fell", "a line sent once more", "drained", "a loss", "a loss with calls", "a loss with finished records",
 		"a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane", "a rebuild with a dead letter",
 		"a dead letter of the machine before",
 		"a stale *core.Succeeded", "a stale *core.Failed", "a stale *core.Progress", "a stale *core.Forwarded", "a stale *core.Committed", "a stale *core.Freed",
@@ -80,6 +80,7 @@ func property(t *rapid.T, saw map[string]int) {
 		"forwarded":  j.as(j.opForwarded),
 		"tick":       j.as(func() { j.step(&Ticked{}, nil) }),
 		"committed":  j.as(j.opCommitted),
+		"late":       j.as(j.opStoreLate),
 		"time":       j.as(j.opTime),
 		"wake":       j.as(func() { j.step(&Woke{}, nil) }),
 		"pause":      j.as(j.opPause),
@@ -118,6 +119,7 @@ func drawConfig(t *rapid.T) Config {
 		MaxForwards:   n("forwards", 1, 2),
 		HandOverMax:   n("hand_over", 1, 5),
 		HandOverTime:  100 * time.Millisecond,
+		Doubt:         pick("doubt", s, 5*s),
 	}
 }
 
@@ -298,12 +300,13 @@ func (j *judge) opCommitted() {
 func (j *judge) answerCommit(o outcome) {
 	c := j.commits[0]
 	j.store(o)
-	ev := &Committed{Epoch: c.Epoch, Seq: c.Seq, OK: o.ok}
+	ev := &Committed{Epoch: c.Epoch, Seq: c.Seq, OK: o.ok, Late: o.late}
 	j.step(ev, func() []string {
-		j.commits, j.again, j.refused = nil, !o.ok, !o.ok
+		j.commits, j.refused = nil, !o.ok
 		if o.ok {
-			j.acked = c.Next
+			j.acked, j.again = c.Next, false
 		}
+		j.answered(o)
 		return nil
 	})
 	j.stale = append(j.stale, ev)
@@ -361,6 +364,9 @@ func (j *judge) drain(now bool) {
 	j.step(&Drain{Now: now}, func() []string {
 		j.filling = !now && !j.escalated && (j.filling || !j.draining)
 		j.draining = true
+		if _, doubted := j.doubt(); now && doubted {
+			j.again = true
+		}
 		return nil
 	})
 }

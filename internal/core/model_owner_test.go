@@ -5,16 +5,21 @@ import "pgregory.net/rapid"
 // outcome is what became of a commit, as the broker knows it.
 type outcome struct {
 	ok     bool // the answer says so
-	stored bool // by the broker
+	stored bool // by the broker, when the answer comes
+	late   bool // another request of it may be stored later
 }
 
-// outcomes are all that there are: acknowledged, refused, and unknown twice.
-var outcomes = []outcome{{true, true}, {false, false}, {false, true}, {false, false}}
+// outcomes are all that there are: acknowledged, refused, unknown twice, and acknowledged
+// after it was sent twice.
+var outcomes = []outcome{{true, true, false}, {false, false, false}, {false, true, true}, {false, false, true}, {true, true, true}}
 
 // store is the broker's side of the oldest commit that is unanswered.
 func (j *judge) store(o outcome) {
 	j.t.Helper()
 	next := j.commits[0].Next
+	if o.late && o.ok == o.stored {
+		j.underway = append(j.underway, underway{next: next})
+	}
 	if !o.stored {
 		return
 	}
@@ -43,6 +48,7 @@ func (j *judge) opLose() {
 	j.count("a loss with calls", len(hung) > 0)
 	j.count("a loss with finished records", j.line > j.stored)
 	j.forget()
+	j.underway = nil // the group is in another generation
 	for _, id := range hung {
 		j.lanes[id].hung = true
 	}
@@ -84,6 +90,7 @@ func (m *model) forget() {
 		}
 	}
 	m.line, m.acked, m.commits, m.again = m.stored, m.stored, nil, false
+	m.told = nil
 	for _, l := range m.lanes {
 		l.hung, l.last = false, -1
 	}

@@ -36,6 +36,8 @@ type model struct {
 	again      bool
 	refused    bool     // the last commit of the epoch was
 	commits    []Commit // unanswered
+	sentAt     time.Time
+	told       []modelCommit // answered
 	asked      time.Time
 	looped     int // records that looped and stopped their lane
 }
@@ -97,6 +99,7 @@ func (m *model) begin() {
 	m.skewed, m.escalated, m.draining, m.drained, m.filling, m.filled = false, false, false, false, false, false
 	m.outside, m.full, m.over = 0, false, false
 	m.again = len(m.commits) > 0 || m.again || m.line > m.acked
+	m.carryDoubt()
 	m.acked, m.refused, m.commits, m.asked = m.line, false, nil, time.Time{}
 	m.lanes = nil
 	for i := range m.cfg.Lanes {

@@ -189,8 +189,8 @@ func (p *player) event(w []string) Event {
 			ev.Err = errors.New("unreachable")
 		}
 		return ev
-	case "committed", "refused":
-		return &Committed{Epoch: p.sent.Epoch, Seq: p.sent.Seq, OK: w[0] == "committed"}
+	case "committed", "refused", "unknown":
+		return &Committed{Epoch: p.sent.Epoch, Seq: p.sent.Seq, OK: w[0] == "committed", Late: w[0] == "unknown" || len(w) > 1}
 	case "wake":
 		return &Woke{}
 	case "tick":

@@ -16,7 +16,7 @@ func (p *player) configure(words []string) {
 		"lanes": &c.Lanes, "attempts": &c.MaxAttempts, "records": &c.BufferRecords, "ahead": &c.MaxAhead,
 		"forwards": &c.MaxForwards, "hand-over": &c.HandOverMax, "restarts": &c.Supervision.MaxRestarts,
 	}
-	durations := map[string]*time.Duration{"delay": &c.Delay, "skew": &c.MaxSkew, "hand-over-time": &c.HandOverTime}
+	durations := map[string]*time.Duration{"delay": &c.Delay, "skew": &c.MaxSkew, "hand-over-time": &c.HandOverTime, "doubt": &c.Doubt}
 	for _, w := range words {
 		name, value, _ := strings.Cut(w, "=")
 		switch {
@@ -34,7 +34,7 @@ func (p *player) configure(words []string) {
 	}
 }
 
-// handoff reads next=N done=FROM-TO attempts=OFFSET:COUNT hung=LANE uncommitted.
+// handoff reads next=N done=FROM-TO attempts=OFFSET:COUNT hung=LANE uncommitted in-doubt.
 func (p *player) handoff(words []string) Handoff {
 	p.t.Helper()
 	var h Handoff
@@ -53,6 +53,8 @@ func (p *player) handoff(words []string) Handoff {
 			h.Hung = append(h.Hung, p.lane(value))
 		case "uncommitted":
 			h.Uncommitted = true
+		case "in-doubt":
+			h.InDoubt = true
 		default:
 			p.t.Fatalf("no part of a hand-off: %q", w)
 		}
@@ -177,6 +179,9 @@ func (p *player) printStats() {
 
 func (p *player) printHandoff(h Handoff) {
 	p.printf("next %d, done %v, attempts %v, hung %v, uncommitted %t", h.Next, h.Done, h.Attempts, h.Hung, h.Uncommitted)
+	if h.InDoubt {
+		p.printf("in doubt")
+	}
 	for _, d := range h.DeadLetters {
 		p.printf("dead letter %d after %d deliveries: %v; failed from %s to %s", d.Offset, d.Failure.Attempt, d.Failure.Err,
 			since(d.First), since(d.Last))

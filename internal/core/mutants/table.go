@@ -25,7 +25,7 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 	},
 	{
 		"two commits under way", "S3", "commit.go",
-		`if c.open || line`, `if line`,
+		`if c.open || line <= c.acked`, `if line <= c.acked`,
 		"TestModel", "S3: a commit",
 	},
 	{
@@ -52,6 +52,41 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 		"a refused commit counts", "commit", "commit.go",
 		`if ev.OK {`, `if true {`,
 		"TestScripts/commit", "want   commit 6",
+	},
+	{
+		"a line is never in doubt", "L1", "commit.go",
+		`	case ev.Late:`, `	case false:`,
+		"TestModel", anyOfModel,
+	},
+	{
+		"the line is sent once more at once", "L1", "commit.go",
+		`c.until = now.Add(m.cfg.Doubt)`, `c.until = now`,
+		"TestScripts/doubt", "got   commit 1",
+	},
+	{
+		"a commit that was sent in doubt ends the doubt", "L1", "commit.go",
+		`over && !c.until.IsZero()`, `c.doubt && !c.until.IsZero()`,
+		"TestScripts/doubt", "want   commit 2",
+	},
+	{
+		"each acknowledgment begins the doubt anew", "commit", "commit.go",
+		`if ev.OK && c.doubt && c.until.IsZero() {`, `if ev.OK && c.doubt {`,
+		"TestScripts/doubt", "want   commit 2",
+	},
+	{
+		"a rebuild forgets the doubt", "L1", "machine.go",
+		`m.commit.doubt = from.InDoubt`, `m.commit.doubt = false`,
+		"TestScripts/doubt-rebuilt", "want   commit 1",
+	},
+	{
+		"a commit that is unanswered at a rebuild is not in doubt", "L1", "handoff.go",
+		`m.commit.doubt || m.commit.open`, `m.commit.doubt`,
+		"TestScripts/doubt-rebuilt", "want   commit 1",
+	},
+	{
+		"a machine that ends leaves its line in doubt", "S9", "drain.go",
+		`	if ev.Now {`, `	if false {`,
+		"TestScripts/doubt-drain", "want   commit 1",
 	},
 	{
 		"finished blocks keep their records", "line", "offsets.go",
