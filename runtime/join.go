@@ -45,6 +45,7 @@ func (h *handler) Assigned(as []kafka.Assignment) {
 		}
 		begin = append(begin, engine.Assignment{
 			TP: a.TP, Epoch: a.Epoch, Start: start, LogEnd: a.LogEnd, Halted: a.Gap != nil && a.Gap.Stopped,
+			InDoubt: a.InDoubt && a.Gap == nil, // the line is not committed past a gap before its time
 		})
 	}
 	h.r.engine.Assigned(begin)
@@ -182,12 +183,16 @@ func (r *Runtime) engineOptions() engine.Options {
 		opts.Record = r.observer.Record
 	}
 	for i := range cfg.Topics {
-		opts.Topics = append(opts.Topics, engineTopic(&cfg.Topics[i]))
+		opts.Topics = append(opts.Topics, engineTopic(&cfg.Topics[i], cfg.SessionTimeout))
 	}
 	return opts
 }
 
-func engineTopic(t *Topic) engine.Topic {
+// engineTopic is what the engine takes from t. A commit that is still on its way counts
+// in the generation that it was sent in alone, and a member whose requests are held up for
+// longer than the session loses that: what is held up, and sent again at intervals that
+// double at most, arrives within another session.
+func engineTopic(t *Topic, session time.Duration) engine.Topic {
 	out := engine.Topic{
 		Name: t.Name, Behavior: t.Behavior, Timeout: t.Timeout, DeadLetter: t.DeadLetter.Topic,
 		Supervision: t.Supervision,
@@ -197,7 +202,7 @@ func engineTopic(t *Topic) engine.Topic {
 			Retry: t.Retry.Backoff, ForwardRetry: forwardRetry(), Supervision: t.Supervision,
 			BufferRecords: t.Buffer.Records, BufferBytes: t.Buffer.Bytes,
 			MaxAhead: t.MaxAhead, MaxForwards: t.MaxForwards,
-			HandOverMax: handOverMax, HandOverTime: handOverTime,
+			HandOverMax: handOverMax, HandOverTime: handOverTime, Doubt: session,
 		},
 	}
 	if !isByKey(t.VirtualPartitions.KeyBy) {

@@ -88,6 +88,7 @@ type CommitResult struct {
 	Outcome observe.Outcome
 	Err     error
 	Fenced  bool // the group does not know this member any more
+	Resent  bool // an earlier request of it may be stored after the one that was answered
 }
 
 // Forward is a record on its way to another topic.
@@ -104,6 +105,8 @@ type Assignment struct {
 	Start  int64
 	LogEnd int64
 	Halted bool // records are missing before Start, and OnGap says stop
+
+	InDoubt bool // the broker may yet store a commit of another start
 }
 
 // Batch is what a poll brought for a partition. The engine owns it from then on.

@@ -166,7 +166,7 @@ func newRig(t *testing.T, change func(*Topic)) *rig {
 		Retry:        supervision.Backoff{Min: time.Second, Max: time.Minute},
 		ForwardRetry: supervision.Backoff{Min: 100 * time.Millisecond, Max: time.Second},
 		Supervision:  r.topic.Supervision, BufferRecords: 10_000, BufferBytes: 1 << 26, MaxAhead: 100_000, MaxForwards: 1000,
-		HandOverMax: 256, HandOverTime: 2 * time.Millisecond,
+		HandOverMax: 256, HandOverTime: 2 * time.Millisecond, Doubt: sessionFor,
 	}
 	if change != nil {
 		change(&r.topic)

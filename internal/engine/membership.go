@@ -57,7 +57,7 @@ func (e *Engine) assign(as Assignment) *assignment {
 	}
 	e.assigned[as.TP] = a
 	e.mu.Unlock()
-	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start}}})
+	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start, InDoubt: as.InDoubt}}})
 	return a
 }
 

@@ -221,7 +221,10 @@ func (p *partition) committed(msg committed) {
 		return
 	}
 	p.e.pass(failpoint.Committed)
-	p.ev.committed = core.Committed{Epoch: p.incarnation, Seq: msg.seq, OK: msg.result.Outcome == observe.OK}
+	p.ev.committed = core.Committed{
+		Epoch: p.incarnation, Seq: msg.seq, OK: msg.result.Outcome == observe.OK,
+		Late: msg.result.Outcome == observe.Unknown || msg.result.Resent,
+	}
 	p.step(&p.ev.committed)
 	p.unanswered = false
 	if p.ending != nil {

@@ -74,3 +74,80 @@ func TestALastCommitThatIsNotAnsweredIsSentAgain(t *testing.T) {
 		r.wantCommitted(0, 3)
 	})
 }
+
+// The broker stores a commit of unknown outcome after one that it acknowledged, and again
+// where kgo had sent the one that was acknowledged twice.
+func TestALineInDoubtIsSentOnceMore(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]CommitResult{
+		"unknown": {Outcome: observe.Unknown, Err: errBad},
+		"resent":  {Resent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(topic *Topic) {
+				topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return nil })
+			}, func(r *rig) {
+				r.doubted(first)
+				time.Sleep(sessionFor - 2*commitEvery)
+				synctest.Wait()
+				r.wantCommitted(0, 1)
+				time.Sleep(2 * commitEvery)
+				synctest.Wait()
+				r.wantCommitted(0, 3)
+				r.wantCommits(2)
+				time.Sleep(2 * sessionFor)
+				synctest.Wait()
+				r.wantCommits(2)
+			})
+		})
+	}
+}
+
+// A revoke waits for no doubt to pass.
+func TestARevokeCommitsALineInDoubt(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return nil })
+	}, func(r *rig) {
+		r.doubted(CommitResult{Outcome: observe.Unknown, Err: errBad})
+		begun := time.Now()
+		r.e.Revoked([]observe.TopicPartition{tp(0)})
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("the revoke took %v, want none", took)
+		}
+		r.wantCommitted(0, 3)
+		r.wantCommits(2)
+	})
+}
+
+// doubted finishes three records, whose first commit has a result and whose second is
+// acknowledged; then the broker falls behind.
+func (r *rig) doubted(first CommitResult) {
+	r.t.Helper()
+	answers := []CommitResult{first}
+	r.client.commitAs = func(CommitLine) CommitResult {
+		if len(answers) == 0 {
+			return CommitResult{}
+		}
+		answers = answers[1:]
+		return first
+	}
+	r.assign(0)
+	r.fetch(0, laneKeys(3), 0, 1, 2)
+	time.Sleep(2*commitEvery + commitEvery/2)
+	synctest.Wait()
+	r.wantCommitted(0, 3)
+	r.client.mu.Lock()
+	defer r.client.mu.Unlock()
+	r.client.committed[tp(0)], r.client.commits = 1, r.client.commits[len(r.client.commits)-1:]
+}
+
+func (r *rig) wantCommits(n int) {
+	r.t.Helper()
+	r.client.mu.Lock()
+	defer r.client.mu.Unlock()
+	if got := len(r.client.commits); got != n {
+		r.t.Errorf("%d commits were acknowledged, want %d", got, n)
+	}
+}

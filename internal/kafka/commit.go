@@ -163,11 +163,11 @@ func (m *member) request(ctx context.Context, req *kmsg.OffsetCommitRequest) (*k
 const pendingGrace = 50 * time.Millisecond
 
 // outcome reads the answer for one partition. again tells that kgo sent the request more
-// than once: then a refusal says nothing of the earlier ones. moving tells that this
+// than once: then an answer says nothing of the earlier ones. moving tells that this
 // member is in the middle of a rebalance.
 func outcome(err error, again, moving bool) Result {
 	if err == nil {
-		return Result{Outcome: observe.OK}
+		return Result{Outcome: observe.OK, Resent: again}
 	}
 	r := Result{Outcome: observe.Unknown, Err: typed(err)}
 	switch {

@@ -115,6 +115,24 @@ func TestCommitRefusedOnTheSecondTryIsUnknown(t *testing.T) {
 	})
 }
 
+// What was sent twice and stored may be stored once more, later.
+func TestCommitStoredOnTheSecondTryIsResent(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		n := r.start()
+		n.joined(0)
+		if got := n.commit(0, 1); got.Outcome != observe.OK || got.Resent {
+			r.t.Errorf("the first: %+v", got)
+		}
+		r.cluster.ControlKey(keyOffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) {
+			return nil, errors.New("cut"), true
+		})
+		if got := n.commit(0, 2); got.Outcome != observe.OK || !got.Resent {
+			r.t.Errorf("the second: %+v", got)
+		}
+	})
+}
+
 func TestCommitThatNeverLeftIsRefused(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(r *rig) {

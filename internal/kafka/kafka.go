@@ -85,6 +85,7 @@ type Assignment struct {
 	LogStart  int64
 	LogEnd    int64 // under read_committed the last stable offset
 	Gap       *Gap  // nil: none
+	InDoubt   bool  // the broker may yet store a commit of another start, sent for this assignment
 }
 
 // Gap is a run of offsets [From, To) that cannot be delivered. With Stopped the
@@ -160,6 +161,10 @@ type Result struct {
 	// is lost and the client has to be rebuilt (UNKNOWN_MEMBER_ID,
 	// ILLEGAL_GENERATION, FENCED_MEMBER_EPOCH, or another member id than the one that was assigned).
 	Fenced bool
+
+	// Resent says that kgo sent the request more than once: the broker may store the earlier
+	// one after the one that was answered.
+	Resent bool
 }
 
 // Committer stores commit lines. It does not retry; it returns within the commit

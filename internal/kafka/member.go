@@ -77,6 +77,7 @@ type partition struct {
 	gen     uint32
 	next    int64
 	begun   bool // the handler was told of it
+	inDoubt bool // the broker may yet store a commit of its start
 	paused  bool // Pause asked for it
 	stopped bool // by a gap, until Seek
 	seeks   int  // asked for and not done

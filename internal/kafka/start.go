@@ -113,11 +113,24 @@ func (m *member) begin(ctx context.Context, lines map[observe.TopicPartition]int
 			if r.Outcome != observe.OK {
 				failed[fresh[i].TP] = r.Err
 			}
+			if r.Outcome == observe.Unknown || r.Resent {
+				m.doubt(fresh[i].TP)
+			}
 		}
 	}
 	as = slices.DeleteFunc(as, func(a Assignment) bool { return failed[a.TP] != nil })
 	m.tell(func() { m.assigned(as) })
 	return failed
+}
+
+// doubt notes that the broker may store the start of a partition late, when its commit
+// line is beyond it.
+func (m *member) doubt(tp observe.TopicPartition) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.parts[tp]; p != nil {
+		p.inDoubt = true
+	}
 }
 
 // assigned enters what begins and tells the handler. The caller is within tell.
@@ -129,7 +142,7 @@ func (m *member) assigned(as []Assignment) {
 	})
 	for i := range as {
 		p := m.parts[as[i].TP]
-		as[i].Epoch = p.epoch
+		as[i].Epoch, as[i].InDoubt = p.epoch, p.inDoubt
 		p.begun, p.next = true, as[i].Start
 		p.stopped = as[i].Gap != nil && as[i].Gap.Stopped
 		m.sync(p)

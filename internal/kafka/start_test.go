@@ -250,6 +250,27 @@ func TestStartWaitsForTheIDOfItsTopic(t *testing.T) {
 	}, kfake.SeedTopics(1, testTopic, "other"))
 }
 
+// The commit of a start may be stored when the line is beyond it.
+func TestStartIsInDoubtWhenItsCommitIs(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		answer *kerr.Error
+		want   bool
+	}{{kerr.RequestTimedOut, true}, {kerr.RebalanceInProgress, false}} {
+		t.Run(test.answer.Message, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(r *rig) {
+				h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: test.answer})
+				n := r.start()
+				n.joined(0)
+				if as := n.assignments(tp(0)); len(as) != 1 || as[0].InDoubt != test.want || h.Hits() != 1 {
+					r.t.Errorf("assigned %+v after %d answers, want one in doubt: %t", as, h.Hits(), test.want)
+				}
+			})
+		})
+	}
+}
+
 func TestStartWaitsForAnOpenTransaction(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(r *rig) {
