@@ -1,8 +1,9 @@
 package check
 
 import (
+	"sort"
+
 	"github.com/troupe-go/troupe/internal/history"
-	"github.com/troupe-go/troupe/runtime/observe"
 )
 
 // commit is one that a runtime sent, with its answer. Without one, as after a crash, its
@@ -42,45 +43,29 @@ func commitsOf(events []history.Event) []commit {
 }
 
 // outstanding is the time in which the broker may apply a commit of unknown outcome
-// late: from when it was sent until one that was sent after it is acknowledged.
-type outstanding struct{ from, to uint64 }
+// late: from when it was sent until the partition is assigned anew, since the broker
+// refuses what comes from an older generation. An acknowledgment of a later one proves
+// nothing: the two may have come over different connections.
+type outstanding struct {
+	from, to uint64
+	next     *assignment // the one that ends it; nil: none does
+}
 
 // outstandings are by the partition and the line that may come back.
-func outstandings(commits []commit) map[place][]outstanding {
-	acknowledged := map[observe.TopicPartition][]*commit{} // ascending by when they were sent
-	for i := range commits {
-		if c := &commits[i]; c.result == history.ResultOK {
-			acknowledged[c.sent.TP()] = append(acknowledged[c.sent.TP()], c)
-		}
-	}
-	// From the back, the earliest acknowledgment of what was sent later.
-	earliest := map[observe.TopicPartition][]uint64{}
-	for tp, list := range acknowledged {
-		at, least := make([]uint64, len(list)), uint64(never)
-		for i := len(list) - 1; i >= 0; i-- {
-			least = min(least, list[i].answered)
-			at[i] = least
-		}
-		earliest[tp] = at
-	}
+func outstandings(commits []commit, as *assignments) map[place][]outstanding {
 	out := map[place][]outstanding{}
-	next := map[observe.TopicPartition]int{}
 	for i := range commits {
 		c := &commits[i]
-		tp := c.sent.TP()
-		list := acknowledged[tp]
-		for next[tp] < len(list) && list[next[tp]].sent.Seq <= c.sent.Seq {
-			next[tp]++
-		}
 		if c.result != history.ResultUnknown {
 			continue
 		}
-		to := uint64(never)
-		if next[tp] < len(list) {
-			to = earliest[tp][next[tp]]
+		o := outstanding{from: c.sent.Seq, to: never}
+		list := as.byTP[c.sent.TP()]
+		if i := sort.Search(len(list), func(i int) bool { return list[i].begin > o.from }); i < len(list) {
+			o.to, o.next = list[i].begin, list[i]
 		}
 		p := placeOf(c.sent)
-		out[p] = append(out[p], outstanding{c.sent.Seq, to})
+		out[p] = append(out[p], o)
 	}
 	return out
 }

@@ -170,10 +170,11 @@ func (d *duplicity) found(p place, first, again *finish, why string) {
 }
 
 // cameBack reports whether a, when it began, found a line that a commit of unknown outcome
-// had brought back after the one that was accepted at seq (A5).
+// had brought back after the one that was accepted at seq (A5). Whoever had the partition
+// in between has found it, too.
 func (d *duplicity) cameBack(a *assignment, seq uint64) bool {
 	for _, o := range d.f.outstanding()[place{a.tp, a.start}] {
-		if o.from < a.begin && o.to > seq {
+		if o.from < a.begin && o.to > seq && (o.next == nil || o.next == a || o.next.start <= a.start) {
 			return true
 		}
 	}

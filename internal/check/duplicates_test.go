@@ -98,12 +98,20 @@ func TestDuplicates(t *testing.T) {
 			"a late commit brought the line back", join(acks(2), one(begins(1, 0), epoch(1, sent(0)), epoch(1, unknown(0))), one(epoch(1, sent(1))), calls(1, 0), one(wire("m", "m", 1)),
 				one(lost()), byB(begins(1, 0)), byB(calls(1, 0)...)), 1, nil,
 		},
+		{
+			"a late commit after one that was acknowledged", join(acks(2), one(begins(1, 0), epoch(1, sent(0)), epoch(1, unknown(0))), calls(1, 0), resent(1, 1),
+				one(lost()), byB(begins(1, 0)), byB(calls(1, 0)...)), 1, nil,
+		},
+		{
+			"a late commit that two owners have found", join(acks(2), one(begins(1, 0), epoch(1, sent(0)), epoch(1, unknown(0))), calls(1, 0), resent(1, 1),
+				one(lost()), byB(begins(1, 0), lost()), one(begins(2, 0)), calls(2, 0)), 1, nil,
+		},
 		{"dead letters, each once", join(acks(1), one(begins(1, 0), copyOf(1, 0))), 1, nil},
 		{"two copies, one acknowledgment", join(acks(1), one(begins(1, 0), copyOf(1, 0), deadLetter(0), deadLetter(0))), 1, nil},
 
 		{
-			"a late commit that an acknowledged one has closed", join(acks(2), one(begins(1, 0), epoch(1, sent(0)), epoch(1, unknown(0))), calls(1, 0), resent(1, 1),
-				one(lost()), byB(begins(1, 0)), byB(calls(1, 0)...)), 1, []string{"accepted"},
+			"a late commit that the owner in between has not found", join(acks(2), one(begins(1, 0), epoch(1, sent(0)), epoch(1, unknown(0))), calls(1, 0), resent(1, 1),
+				one(lost()), byB(begins(1, 1), lost()), one(begins(2, 0)), calls(2, 0)), 1, []string{"accepted"},
 		},
 		{"twice in one assignment", join(acks(1), one(begins(1, 0)), calls(1, 0), calls(1, 0)), 1, []string{"t/0 offset 0 was finished by a, epoch 1, and again by a, epoch 1: within one"}},
 		{"a rebuild forgot it", join(acks(1), one(begins(1, 0)), calls(1, 0), one(epoch(1, of(history.Escalated, 0))), calls(1, 0)), 1, []string{"within one"}},

@@ -40,7 +40,7 @@ func (f *facts) commits() []commit {
 
 func (f *facts) outstanding() map[place][]outstanding {
 	if f.late == nil {
-		f.late = outstandings(f.commits())
+		f.late = outstandings(f.commits(), f.assignments())
 	}
 	return f.late
 }

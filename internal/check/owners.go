@@ -7,8 +7,11 @@ import (
 
 // Committed judges S3: what is committed never falls, both in what a poller reads and in
 // what the broker accepts on the wire. A fall is excused when an admin set that offset,
-// or to the line of a commit of unknown outcome that was outstanding. Besides, within an
-// epoch no commit is below one that was sent before; that counts as nothing compared.
+// or to the line of a commit of unknown outcome that was outstanding. That one is to
+// be made good: where the harness says that the run has settled (history.Settled), the
+// committed offset is at or above every line that was acknowledged until then. Besides,
+// within an epoch no commit is below one that was sent before; that counts as nothing
+// compared.
 func Committed(events []history.Event) Verdict { return committed(newFacts(events)) }
 
 func committed(f *facts) Verdict {
@@ -28,13 +31,10 @@ func committed(f *facts) Verdict {
 		default:
 		}
 	}
-	type term struct {
-		holding
-		epoch uint64
-	}
+	madeGood(f, &v)
 	last := map[term]*history.Event{}
 	for _, c := range commits {
-		t := term{holdingOf(c.sent), c.sent.Epoch}
+		t := termOf(c.sent)
 		if before := last[t]; before != nil && c.sent.Offset < before.Offset {
 			v.add([]uint64{before.Seq, c.sent.Seq}, "%s: %s epoch %d: commit of %d sent after one of %d",
 				t.incarnation, t.tp, t.epoch, c.sent.Offset, before.Offset)
@@ -43,6 +43,44 @@ func committed(f *facts) Verdict {
 		last[t] = c.sent
 	}
 	return v
+}
+
+// madeGood holds what is committed in the end against what was acknowledged, since an admin
+// moved the group if one did.
+func madeGood(f *facts, v *Verdict) {
+	moved, settled := map[observe.TopicPartition]uint64{}, uint64(never)
+	last := map[observe.TopicPartition]*history.Event{}
+	for i := range f.events {
+		switch e := &f.events[i]; {
+		case e.Kind == history.Reset:
+			moved[e.TP()] = e.Seq
+		case e.Kind == history.Settled:
+			settled = e.Seq
+			clear(last)
+		case e.Kind == history.CommittedObserved && e.Seq > settled:
+			last[e.TP()] = e
+		default:
+		}
+	}
+	highest := map[observe.TopicPartition]*history.Event{}
+	for _, c := range f.commits() {
+		tp := c.sent.TP()
+		if c.result != history.ResultOK || c.answered > settled || c.sent.Seq < moved[tp] {
+			continue
+		}
+		if h := highest[tp]; h == nil || h.Offset < c.sent.Offset {
+			highest[tp] = c.sent
+		}
+	}
+	for tp, e := range last {
+		h := highest[tp]
+		if h == nil {
+			continue
+		}
+		if v.Compared++; e.Offset < h.Offset {
+			v.add([]uint64{h.Seq, e.Seq}, "%s: the committed offset is %d in the end, and %d was acknowledged", tp, e.Offset, h.Offset)
+		}
+	}
 }
 
 // register follows committed offsets through one window on the broker.

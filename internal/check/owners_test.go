@@ -10,6 +10,7 @@ import (
 func TestCommitted(t *testing.T) {
 	t.Parallel()
 	reset := func(offset int64) ev { return ev{Kind: history.Reset, Offset: offset} }
+	settled := ev{Kind: history.Settled}
 	judge(t, check.Committed, []judged{
 		{"nothing", nil, 0, nil},
 		{"one look", run(committed(3)), 0, nil},
@@ -27,14 +28,24 @@ func TestCommitted(t *testing.T) {
 
 		{"an older acknowledgment closes nothing", run(sent(5), ok(5), epoch(2, sent(3)), epoch(2, unknown(3)), committed(5), committed(3)), 1, nil},
 
-		{"after the first of two acknowledgments", run(sent(3), unknown(3), sent(5), sent(7), ok(7), committed(7), committed(3), ok(5)), 1, []string{"fell from 7 to 3"}},
+		{"after an acknowledgment", run(sent(3), unknown(3), sent(5), ok(5), committed(5), committed(3)), 1, nil},
+		{"it was applied just before the next assignment", run(assigned(1), sent(3), unknown(3), committed(5), inB(assigned(1)), committed(3)), 1, nil},
+		{"made good in the end", run(sent(3), unknown(3), sent(5), ok(5), committed(5), committed(3), sent(5), ok(5), settled, committed(5)), 3, nil},
+		{"made good after it has settled", run(sent(3), ok(3), settled, committed(0), committed(3)), 2, nil},
+		{"an admin moved the group before it settled", run(sent(3), ok(3), reset(2), settled, committed(2)), 0, nil},
+		{"an acknowledgment behind the end", run(sent(3), ok(3), sent(5), settled, ok(5), committed(3)), 1, nil},
+		{"it settles twice", run(sent(3), ok(3), settled, committed(3), sent(5), ok(5), settled), 0, nil},
+		{"of another partition", run(sent(3), ok(3), settled, other(committed(2))), 0, nil},
+
 		{"a fall", run(committed(5), committed(3)), 1, []string{"t/0: the committed offset fell from 5 to 3"}},
 		{"gone", run(committed(5), committed(-1)), 1, []string{"fell from 5 to -1"}},
 		{"a fall on the wire", run(wire("m", "", 5), wire("n", "", 3)), 1, []string{"fell from 5 to 3"}},
 		{"below what the admin set", run(committed(5), reset(3), committed(2)), 1, []string{"fell from 5 to 2"}},
 		{"an admin explains one fall", run(committed(5), reset(3), committed(3), committed(5), committed(3)), 3, []string{"fell from 5 to 3"}},
 		{"to a line that nobody has open", run(sent(3), unknown(3), committed(5), committed(2)), 1, []string{"fell from 5 to 2"}},
-		{"after the acknowledgment", run(sent(3), unknown(3), sent(5), ok(5), committed(5), committed(3)), 1, []string{"fell from 5 to 3"}},
+		{"after the next assignment", run(assigned(1), sent(3), unknown(3), inB(assigned(1)), committed(5), committed(3)), 1, []string{"fell from 5 to 3"}},
+		{"behind in the end", run(sent(3), unknown(3), sent(5), ok(5), committed(5), committed(3), settled, committed(3)), 3, []string{"the committed offset is 3 in the end, and 5 was acknowledged"}},
+		{"behind since an admin moved the group", run(reset(0), sent(3), ok(3), settled, committed(2)), 1, []string{"the committed offset is 2 in the end, and 3 was acknowledged"}},
 		{"a refused commit explains nothing", run(sent(3), refused(3), committed(5), committed(3)), 1, []string{"fell from 5 to 3"}},
 		{"not even sent", run(committed(5), committed(3), sent(3), unknown(3)), 1, []string{"fell from 5 to 3"}},
 		{"acknowledged before is not after", run(sent(5), ok(5), sent(3), ok(3), committed(5), committed(3)), 1, []string{"fell from 5 to 3", "commit of 3 sent after one of 5"}},
