@@ -242,6 +242,8 @@ func (g *generator) brokers() Fault {
 	return f
 }
 
+// slow has a lag below the shortest session: what a real broker takes later than that is of
+// another generation. The runtime counts on it where a commit's outcome is unknown.
 func (g *generator) slow() Fault {
 	f := Fault{
 		Kind: FaultSlow, Request: pick(g, "OffsetCommit", "Fetch", "SyncGroup", "JoinGroup", "Heartbeat", "OffsetFetch"),
