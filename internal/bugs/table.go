@@ -104,5 +104,10 @@ func simulated() []bug {
 				Now:  "			w.fail(ho, core.Result{Kind: core.Interrupted, Err: errNotBegun})\n",
 			}},
 		},
+		{
+			"a commit that was stored late took the committed offset back, and nothing brought it forward again", "6d612c3", engine,
+			"TestALineInDoubtIsSentOnceMore",
+			[]overlay.Edit{{File: core + "/commit.go", Old: "	case ev.Late:\n", Now: "	case false:\n"}},
+		},
 	}
 }
