@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/troupe-go/troupe/internal/history"
@@ -38,6 +39,29 @@ type assignments struct {
 	started   map[uint64]*history.Event                // the runtime's Started, by the Seq of the journal's Enter
 	killed    map[string]uint64                        // when an incarnation was, by name
 	replaced  map[string]uint64                        // when another one had its instance id, by name
+	freezes   map[string][]freeze                      // ascending, by name of the incarnation
+}
+
+// freeze is a time in which a process stands still. It learns nothing then.
+type freeze struct{ begin, end uint64 }
+
+func (as *assignments) freeze(e *history.Event) {
+	if e.Text != history.Freeze {
+		return
+	}
+	list := as.freezes[e.Incarnation]
+	switch n := len(list); {
+	case e.Result == history.ResultBegin:
+		list = append(list, freeze{e.Seq, never})
+	case n > 0 && list[n-1].end == never:
+		list[n-1].end = e.Seq
+	}
+	as.freezes[e.Incarnation] = list
+}
+
+// frozen reports whether an incarnation stood still at some time from one event to another.
+func (as *assignments) frozen(incarnation string, from, to uint64) bool {
+	return slices.ContainsFunc(as.freezes[incarnation], func(x freeze) bool { return x.begin < to && x.end > from })
 }
 
 // call is a call of a behavior as both the runtime and the journal know it.
@@ -57,6 +81,7 @@ func assignmentsOf(events []history.Event) *assignments {
 		map[uint64]*history.Event{},
 		map[string]uint64{},
 		map[string]uint64{},
+		map[string][]freeze{},
 	}
 	instances := map[string]string{}    // the incarnation that has an instance id
 	passed := map[call]*history.Event{} // the last Started that no Enter has followed yet
@@ -70,6 +95,8 @@ func assignmentsOf(events []history.Event) *assignments {
 			as.end(as.known(e), e.Seq, false, howEnded(e))
 		case history.MemberIs:
 			as.member(e, instances)
+		case history.Fault:
+			as.freeze(e)
 		case history.Killed:
 			as.killed[e.Incarnation] = e.Seq
 		case history.ShutdownEnded:

@@ -78,11 +78,6 @@ func newDuplicity(f *facts) *duplicity {
 		accepted: acceptedOf(f), commits: map[string][]commit{},
 		renewals: map[holding][]uint64{}, resets: map[observe.TopicPartition][]uint64{},
 	}
-	for i := range d.finishes {
-		if x := &d.finishes[i]; x.a != nil && !x.dropped {
-			d.counted[x.a] = append(d.counted[x.a], x.e.Offset)
-		}
-	}
 	for _, c := range f.commits() {
 		d.commits[c.sent.Incarnation] = append(d.commits[c.sent.Incarnation], c)
 	}
@@ -95,7 +90,24 @@ func newDuplicity(f *facts) *duplicity {
 		default:
 		}
 	}
+	for i := range d.finishes {
+		if x := &d.finishes[i]; x.a != nil && !x.dropped && !d.forgotten(x) {
+			d.counted[x.a] = append(d.counted[x.a], x.e.Offset)
+		}
+	}
 	return d
+}
+
+// forgotten reports whether the partition's supervisor failed behind x, in its assignment,
+// when no commit above it had been accepted: then the record holds the line again.
+func (d *duplicity) forgotten(x *finish) bool {
+	renewals := d.renewals[x.a.holding]
+	i := sort.Search(len(renewals), func(i int) bool { return renewals[i] > x.e.Seq })
+	if i == len(renewals) || renewals[i] > x.a.end {
+		return false
+	}
+	_, kept := above(d.accepted[x.a.tp], x.e.Offset, renewals[i])
+	return !kept
 }
 
 // finishesOf lists every end of a record's work, in order. A result counts unless the

@@ -89,6 +89,11 @@ func TestDuplicates(t *testing.T) {
 		{
 			"the supervisor failed", join(acks(1), one(begins(1, 0)), calls(1, 0), one(result(history.ResultSupervisor, epoch(1, of(history.Escalated, 0)))), calls(1, 0)), 1, nil,
 		},
+		{
+			"the supervisor failed, and the record that held the line was not finished then", join(acks(2), one(begins(1, 0)), calls(1, 0, 1),
+				one(result(history.ResultSupervisor, epoch(1, of(history.Escalated, 0)))), calls(1, 1), one(drained(revoked())),
+				byB(begins(1, 0)), byB(calls(1, 0, 1)...)), 2, nil,
+		},
 		{"a disturbance", join(acks(1), one(begins(1, 0)), calls(1, 0), one(of(history.Disturbance, 0)), calls(1, 0)), 1, nil},
 		{
 			"an admin went back", join(acks(1), one(begins(1, 0)), calls(1, 0), resent(1, 1), one(drained(revoked()), ev{Kind: history.Reset}),
@@ -135,6 +140,11 @@ func TestDuplicates(t *testing.T) {
 		{
 			"shut down well, and not committed", join(acks(1), one(begins(1, 0)), calls(1, 0), one(of(history.ShutdownEnded, 0)), byB(begins(1, 0)), byB(calls(1, 0)...)), 1,
 			[]string{"nothing held the line"},
+		},
+		{
+			"the supervisor failed behind what was committed", join(acks(2), one(begins(1, 0)), calls(1, 0), resent(1, 1),
+				one(result(history.ResultSupervisor, epoch(1, of(history.Escalated, 0)))), calls(1, 1), one(drained(revoked())),
+				byB(begins(1, 1)), byB(calls(1, 1)...)), 2, []string{"nothing held the line"},
 		},
 		{
 			"nobody said that it ended", join(acks(1), one(begins(1, 0)), calls(1, 0), byB(begins(1, 0)), byB(calls(1, 0)...)), 1,

@@ -83,7 +83,9 @@ func oneLane(f *facts, v *Verdict) {
 // over by then, so that its call goes on in quarantine, or is lost or killed without
 // knowing it yet. So it is with a static member while another process takes its instance
 // id: the group drops it then, and it may end by a revoke or a stop before it learns that.
-// A call that never ended is not judged.
+// A process that was frozen meanwhile may do so, too: when it thaws it learns nothing
+// before the calls that it had under way go on, and a revoke may end then that began
+// before (guarantees 1.5). A call that never ended is not judged.
 func Overlap(events []history.Event) Verdict { return overlap(newFacts(events)) }
 
 func overlap(f *facts) Verdict {
@@ -152,6 +154,9 @@ func across(f *facts, v *Verdict) {
 			older, at = newer, before.Seq
 		}
 		if _, dead := as.killed[older.incarnation]; dead || older.how == lost || older.end <= at {
+			continue
+		}
+		if as.frozen(older.incarnation, min(before.Seq, e.Seq), at) {
 			continue
 		}
 		if replaced, ok := as.replaced[older.incarnation]; !ok || replaced > min(ended[before.Seq], ended[e.Seq]) {

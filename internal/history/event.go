@@ -158,6 +158,9 @@ const (
 	ResultSupervisor = "supervisor" // of an Escalated: the partition's supervisor itself failed
 )
 
+// Freeze is the Text of a Fault in which a process stands still, as one that gets SIGSTOP.
+const Freeze = "freeze"
+
 // Results of a RevokeEnded, of a Stopped and of a Fault.
 const (
 	ResultDrained = "drained" // every delivery had ended, and the line was committed

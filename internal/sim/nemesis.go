@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/troupe-go/troupe/internal/history"
 )
 
 // The kinds of faults.
@@ -29,10 +31,10 @@ const (
 	FaultFlap          = "flap"           // connections live for about a second
 	FaultHold          = "hold"           // nothing passes, and goes on then
 
-	FaultKill      = "kill"   // Member is killed, and starts again after For; 0: never
-	FaultFreeze    = "freeze" // Member stands still
-	FaultLeave     = "leave"  // Member is shut down, and starts again after For; 0: never
-	FaultJoin      = "join"   // a new Member joins, and leaves after For; 0: never
+	FaultKill      = "kill"         // Member is killed, and starts again after For; 0: never
+	FaultFreeze    = history.Freeze // Member stands still
+	FaultLeave     = "leave"        // Member is shut down, and starts again after For; 0: never
+	FaultJoin      = "join"         // a new Member joins, and leaves after For; 0: never
 	FaultRebalance = "rebalance"
 
 	FaultPause            = "pause"             // an operator pauses Partition of Topic
