@@ -83,20 +83,26 @@ func (b bug) show(ctx context.Context, root, out string) error {
 	switch {
 	case err == nil:
 		return fmt.Errorf("%s passes without the fix", b.test)
-	case !errors.As(err, &exit), !strings.Contains(said, "--- FAIL: "+b.test+" "):
+	case !errors.As(err, &exit), !b.failed(said):
 		return fmt.Errorf("%s without the fix: %w: %s", b.test, err, overlay.FirstLines(said))
 	}
 	fmt.Fprintf(os.Stdout, "   without the fix: it fails: %s\n", message(said))
 	return nil
 }
 
+// failed reports whether the test did, or was still running when its time was over.
+func (b bug) failed(said string) bool {
+	hangs := strings.Contains(said, "panic: test timed out after") && strings.Contains(said, "\t"+b.test+" (")
+	return hangs || strings.Contains(said, "--- FAIL: "+b.test+" ")
+}
+
 // try builds the package's tests and runs the one.
 func (b bug) try(ctx context.Context, root, out string, changed map[string]string) (string, error) {
-	build := overlay.Build{Root: root, Package: b.pkg, Tags: "synctests", Files: changed, Out: out}
+	build := overlay.Build{Root: root, Package: b.pkg, Tags: "synctests failpoints", Files: changed, Out: out}
 	if err := build.Run(ctx); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, out, "-test.v", "-test.timeout=2m", "-test.run=^"+b.test+"$")
+	cmd := exec.CommandContext(ctx, out, "-test.v", "-test.timeout=1m", "-test.run=^"+b.test+"$")
 	cmd.Dir = filepath.Join(root, filepath.FromSlash(b.pkg))
 	said, err := cmd.CombinedOutput()
 	return string(said), err
@@ -106,6 +112,9 @@ func (b bug) try(ctx context.Context, root, out string, changed map[string]strin
 func message(said string) string {
 	for line := range strings.Lines(said) {
 		if at := strings.Index(line, "_test.go:"); at >= 0 && !strings.Contains(line, "logger.go") {
+			return strings.TrimSpace(line)
+		}
+		if strings.HasPrefix(line, "panic: test timed out") {
 			return strings.TrimSpace(line)
 		}
 	}

@@ -220,8 +220,8 @@ func TestScenario006AMemberCommitsNothingInAnotherName(t *testing.T) {
 		var before int
 		refused := w.commits(kerr.CoordinatorLoadInProgress, -1)
 		old := w.c.Broker().GroupInfo(group).Members[0].MemberID
-		ends := w.steady(200, map[int]func(){
-			100: func() {
+		ends := w.steady(300, map[int]func(){
+			150: func() {
 				if hit := refused.Hits(); hit == 0 {
 					t.Error("no commit was refused: there is nothing to give away")
 				}
