@@ -12,10 +12,21 @@ import (
 type Hook struct {
 	history     *History
 	incarnation string
+	alive       func() bool // nil: always
 }
 
 // NewHook makes a hook for an incarnation.
-func NewHook(h *History, incarnation string) *Hook { return &Hook{h, incarnation} }
+func NewHook(h *History, incarnation string) *Hook {
+	return &Hook{history: h, incarnation: incarnation}
+}
+
+// While makes the hook append nothing once alive is false: a process that was killed says
+// nothing any more, though a part of it may run on where it shares its process with others.
+// It is called before the runtime begins.
+func (h *Hook) While(alive func() bool) *Hook {
+	h.alive = alive
+	return h
+}
 
 // OnEvent appends ev.
 func (h *Hook) OnEvent(at time.Time, ev observe.Event) { h.append(at, ev) }
@@ -24,6 +35,9 @@ func (h *Hook) OnEvent(at time.Time, ev observe.Event) { h.append(at, ev) }
 func (h *Hook) OnRecord(at time.Time, ev observe.Event) { h.append(at, ev) }
 
 func (h *Hook) append(at time.Time, ev observe.Event) {
+	if h.alive != nil && !h.alive() {
+		return
+	}
 	out := ofMembership(ev)
 	out.Wall, out.Incarnation = nanos(at), h.incarnation
 	h.history.Append(out)

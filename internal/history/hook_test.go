@@ -141,3 +141,17 @@ func TestHookDetails(t *testing.T) {
 		t.Error("no time")
 	}
 }
+
+func TestAHookIsSilentOnceItsProcessIsDead(t *testing.T) {
+	t.Parallel()
+	h, dead := history.New(), false
+	hook := history.NewHook(h, "a").While(func() bool { return !dead })
+	hook.OnEvent(time.Unix(1, 0), observe.ShutdownBegan{})
+	hook.OnRecord(time.Unix(1, 0), observe.Fetched{TP: orders})
+	dead = true
+	hook.OnEvent(time.Unix(1, 0), observe.ShutdownEnded{})
+	hook.OnRecord(time.Unix(1, 0), observe.Fetched{TP: orders})
+	if got := h.Events(); len(got) != 2 {
+		t.Errorf("it tells of %+v, want of two events", got)
+	}
+}

@@ -52,26 +52,6 @@ func (n *node) OnEvent(at time.Time, ev observe.Event) {
 	n.events = append(n.events, timed{at, ev})
 }
 
-// silenced passes on what a node says of itself while it lives.
-type silenced struct {
-	node *node
-	hook *history.Hook
-}
-
-// OnEvent is observe.Hook's.
-func (s silenced) OnEvent(at time.Time, ev observe.Event) {
-	if !s.node.dead.Load() {
-		s.hook.OnEvent(at, ev)
-	}
-}
-
-// OnRecord is observe.RecordHook's.
-func (s silenced) OnRecord(at time.Time, ev observe.Event) {
-	if !s.node.dead.Load() {
-		s.hook.OnRecord(at, ev)
-	}
-}
-
 // start runs a member of the group until the end of the test.
 func (w *world) start(name string, topics ...runtime.Topic) *node {
 	w.t.Helper()
@@ -91,7 +71,7 @@ func (w *world) prepare(name string, change func(*runtime.Config), topics ...run
 	n := &node{w: w, name: history.NewIncarnation(name)}
 	cfg := runtime.Config{
 		Group: group, Topics: slices.Clone(topics),
-		Hooks: []observe.Hook{silenced{n, history.NewHook(w.h, n.name)}, n},
+		Hooks: []observe.Hook{history.NewHook(w.h, n.name).While(func() bool { return !n.dead.Load() }), n},
 	}
 	defer func() { n.watch() }() // when all is set
 	for i := range topics {

@@ -83,7 +83,7 @@ func (n *node) config() runtime.Config {
 		Brokers: n.w.kafka.ListenAddrs(), Group: group, InstanceID: n.member.Instance,
 		SessionTimeout: time.Duration(g.Session), RebalanceTimeout: time.Duration(g.Rebalance), DrainTimeout: time.Duration(g.Drain),
 		CommitTimeout: time.Duration(g.Commit), CommitInterval: time.Duration(g.Interval), ShutdownTimeout: time.Duration(g.Shutdown),
-		Logger: zap.NewNop(), Hooks: []observe.Hook{silenced{n, history.NewHook(n.w.history, n.name)}},
+		Logger: zap.NewNop(), Hooks: []observe.Hook{history.NewHook(n.w.history, n.name).While(func() bool { return !n.dead.Load() })},
 		KafkaOptions: []kgo.Opt{kgo.Dialer(n.link.Dial), kgo.FetchMaxWait(time.Duration(g.FetchWait)), kgo.RequestTimeoutOverhead(requestFor)},
 	}
 	for i := range n.w.plan.Topics {
@@ -155,26 +155,6 @@ func (n *node) running() bool {
 		return false
 	default:
 		return !n.dead.Load()
-	}
-}
-
-// silenced passes on what a node says of itself while it lives.
-type silenced struct {
-	node *node
-	hook *history.Hook
-}
-
-// OnEvent is observe.Hook's.
-func (s silenced) OnEvent(at time.Time, ev observe.Event) {
-	if !s.node.dead.Load() {
-		s.hook.OnEvent(at, ev)
-	}
-}
-
-// OnRecord is observe.RecordHook's.
-func (s silenced) OnRecord(at time.Time, ev observe.Event) {
-	if !s.node.dead.Load() {
-		s.hook.OnRecord(at, ev)
 	}
 }
 
