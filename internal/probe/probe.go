@@ -18,10 +18,12 @@ import (
 
 // The probes, by the promise that they watch.
 const (
+	L1 = "L1" // the backlog is drained and committed: judged by whoever knows its end
 	L2 = "L2" // nothing finished stays uncommitted
 	L3 = "L3" // what holds work returns results
 	L4 = "L4" // drains and stops end within their budgets
 	L6 = "L6" // a pause has a live reason, and a wake-up where it waits for a time
+	L7 = "L7" // nothing is left of a runtime that has stopped: see Leaks
 
 	// Sampler is a sampler that fails: it would be silent about all the others.
 	Sampler = "sampler"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	goruntime "runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 )
 
 var (
-	errFails = errors.New("sim: the call fails")
-	errStart = errors.New("sim: the behavior does not start")
+	errFails = errors.New("sim: the call fails: " + canaryError)
+	errStart = errors.New("sim: the behavior does not start: " + canaryError)
 )
 
 // deliveries counts calls per record over all members, so that what fails a few times
@@ -51,7 +52,8 @@ func (b *behavior) Start(_ context.Context, vp actors.VirtualPartition) error {
 // Receive takes its time and has its outcome. A process that is frozen meanwhile goes on
 // when it thaws, and of one that was killed nothing comes.
 func (b *behavior) Receive(ctx context.Context, rec *actors.Record) error {
-	id := rec.Topic + "/" + string(rec.Value)
+	name, _, _ := strings.Cut(string(rec.Value), " ")
+	id := rec.Topic + "/" + name
 	n := b.node.w.deliveries.next(id)
 	b.take(ctx, id, n)
 	if !b.node.alive() {

@@ -143,6 +143,7 @@ func (n *nemesis) end(f *injected) {
 	n.mu.Unlock()
 	if !over && f.end != nil {
 		f.end()
+		n.w.calm.ends()
 		n.w.observer.Fault(f.of, f.Kind, false)
 	}
 }
@@ -150,10 +151,13 @@ func (n *nemesis) end(f *injected) {
 func (n *nemesis) begin(f *injected) {
 	if node := n.w.current[f.Member]; node != nil {
 		f.of = node.name
+		node.stalled = node.stalled || f.Kind == FaultFreeze
 	}
 	n.w.observer.Fault(f.of, f.Kind, true)
+	n.w.calm.begins()
 	defer func() {
 		if f.end == nil { // it is over
+			n.w.calm.ends()
 			n.w.observer.Fault(f.of, f.Kind, false)
 		}
 	}()

@@ -9,10 +9,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/history"
 	"github.com/troupe-go/troupe/internal/link"
+	"github.com/troupe-go/troupe/internal/probe"
 	"github.com/troupe-go/troupe/runtime"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
@@ -27,6 +29,10 @@ type node struct {
 	link   *link.Link
 	gate   link.Gate   // held while the process is frozen
 	dead   atomic.Bool // it was killed, and says nothing any more
+	probe  *probe.Probe
+
+	stalled bool          // it stood still once: what it does in time is not judged
+	stats   runtime.Stats // as they were sampled last
 
 	ended chan struct{} // closed when Run has returned
 	err   error         // of Run; to be read when ended is closed
@@ -66,6 +72,7 @@ func (w *world) start(m Member) *node {
 	}
 	n.rt = rt
 	w.owners.Store(rt, n)
+	w.calm.change(0)
 	w.mu.Lock()
 	w.nodes = append(w.nodes, n)
 	w.mu.Unlock()
@@ -79,17 +86,23 @@ func (w *world) start(m Member) *node {
 
 func (n *node) config() runtime.Config {
 	g := &n.w.plan.Group
+	n.probe = n.watched()
 	cfg := runtime.Config{
 		Brokers: n.w.kafka.ListenAddrs(), Group: group, InstanceID: n.member.Instance,
 		SessionTimeout: time.Duration(g.Session), RebalanceTimeout: time.Duration(g.Rebalance), DrainTimeout: time.Duration(g.Drain),
 		CommitTimeout: time.Duration(g.Commit), CommitInterval: time.Duration(g.Interval), ShutdownTimeout: time.Duration(g.Shutdown),
-		Logger: zap.NewNop(), Hooks: []observe.Hook{history.NewHook(n.w.history, n.name).While(func() bool { return !n.dead.Load() })},
+		Logger: n.logger(), Hooks: []observe.Hook{history.NewHook(n.w.history, n.name).While(func() bool { return !n.dead.Load() }), n.probe},
 		KafkaOptions: []kgo.Opt{kgo.Dialer(n.link.Dial), kgo.FetchMaxWait(time.Duration(g.FetchWait)), kgo.RequestTimeoutOverhead(requestFor)},
 	}
 	for i := range n.w.plan.Topics {
 		cfg.Topics = append(cfg.Topics, n.topic(&n.w.plan.Topics[i]))
 	}
 	return cfg
+}
+
+// logger writes everything to the history.
+func (n *node) logger() *zap.Logger {
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(history.NewLog(n.w.history, n.name)), zap.DebugLevel))
 }
 
 // latency is that of the network.

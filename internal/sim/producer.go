@@ -73,9 +73,12 @@ func (p *producing) batch() []*written {
 	by := map[*kgo.Record]*written{}
 	for range min(p.spec.Batch, p.spec.Records-p.sent) {
 		p.sent++
-		rec := &kgo.Record{Topic: p.spec.Topic, Value: fmt.Appendf(nil, "p%d-%d", p.index, p.sent)}
+		rec := &kgo.Record{
+			Topic: p.spec.Topic, Value: fmt.Appendf(nil, "p%d-%d %s", p.index, p.sent, canaryValue),
+			Headers: []kgo.RecordHeader{{Key: "h", Value: []byte(canaryHeader)}},
+		}
 		if p.rng.IntN(1000) >= p.spec.NoKey {
-			rec.Key = fmt.Appendf(nil, "key-%d", p.zipf.Uint64())
+			rec.Key = fmt.Appendf(nil, "%s%d", keyPrefix, p.zipf.Uint64())
 		}
 		x := &written{record: rec, told: p.w.producer.Sent(rec.Topic, string(rec.Value), rec.Key)}
 		all, recs, by[rec] = append(all, x), append(recs, rec), x

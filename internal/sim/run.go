@@ -15,7 +15,9 @@ import (
 
 	"github.com/troupe-go/troupe/internal/check"
 	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/internal/kfakefix"
 	"github.com/troupe-go/troupe/internal/link"
+	"github.com/troupe-go/troupe/internal/probe"
 	"github.com/troupe-go/troupe/runtime"
 )
 
@@ -45,7 +47,12 @@ type world struct {
 	observer *history.Observer
 
 	coordinator *coordinator
+	corrected   func()     // ends the corrections of kfake
 	clients     *link.Link // of those that are no members
+
+	calm    calm
+	stable  bool                                   // the group is, as the reader of committed offsets last saw it
+	commits map[string]map[int32]kfake.GroupCommit // likewise
 
 	nodes      []*node          // one goroutine appends, under mu
 	current    map[string]*node // by member
@@ -77,7 +84,7 @@ func (w *world) noted(format string, args ...any) {
 func newWorld(p *Plan) *world {
 	h := history.New()
 	w := &world{
-		result: Result{Plan: p},
+		result: Result{Plan: p, Compared: map[string]int{}},
 		plan:   p, ids: map[[16]byte]string{}, history: h, producer: history.NewProducer(h), observer: history.NewObserver(h),
 		down: map[string]bool{}, current: map[string]*node{}, deliveries: deliveries{counts: map[string]int{}},
 	}
@@ -111,6 +118,10 @@ func (w *world) build() error {
 		kfake.GroupMinSessionTimeout(time.Second))
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
+	}
+	w.corrected, err = kfakefix.Install(w.kafka, kfakefix.Options{Dial: w.clients.Dial, Session: time.Duration(w.plan.Group.Session)})
+	if err != nil {
+		return fmt.Errorf("corrections: %w", err)
 	}
 	for i := range w.plan.Topics {
 		t := &w.plan.Topics[i]
@@ -183,24 +194,25 @@ func (w *world) fill() {
 
 // watch is the independent reader of committed offsets.
 func (w *world) watch(over <-chan struct{}) {
+	w.canaries()
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	seen := map[string]map[int32]int64{}
 	for {
 		select {
 		case <-over:
-			w.observe(map[string]map[int32]int64{}) // all of it, behind Settled
+			w.observe(w.kafka.GroupInfo(group), map[string]map[int32]int64{}) // all of it, behind Settled
 			return
 		case <-ticker.C:
-			w.observe(seen)
-			w.sample()
+			info := w.kafka.GroupInfo(group)
+			w.observe(info, seen)
+			w.sample(info)
 		}
 	}
 }
 
 // observe writes down what has changed.
-func (w *world) observe(seen map[string]map[int32]int64) {
-	info := w.kafka.GroupInfo(group)
+func (w *world) observe(info *kfake.GroupInfo, seen map[string]map[int32]int64) {
 	if info == nil {
 		return
 	}
@@ -224,6 +236,7 @@ func (w *world) settle() {
 	g := &w.plan.Group
 	// The runtime's doubt, the tick behind it, and a commit that is tried twice.
 	late := time.Duration(g.Session + 2*g.Interval + 2*g.Commit)
+	w.result.Compared[probe.L1]++
 	until := time.Now().Add(time.Duration(w.plan.Settle))
 	waited := false
 	for {
@@ -236,7 +249,7 @@ func (w *world) settle() {
 			continue
 		}
 		if time.Now().After(until) {
-			w.violated("L1", "not drained within %s: %s; %s", w.plan.Settle, strings.Join(behind, ", "), w.describe())
+			w.violated(probe.L1, "not drained within %s: %s; %s", w.plan.Settle, strings.Join(behind, ", "), w.describe())
 			return
 		}
 		time.Sleep(time.Second)
@@ -283,6 +296,7 @@ func (w *world) leave(n *node) {
 		return
 	}
 	n.asked = true
+	w.calm.change(0)
 	w.background.Go(func() { w.shut(n) })
 }
 
@@ -294,7 +308,7 @@ func (w *world) shut(n *node) {
 	_ = n.rt.Shutdown(context.Background()) // which has no error
 	<-n.ended
 	if took := time.Since(begun); took > time.Duration(w.plan.Group.Shutdown)+time.Second && !n.dead.Load() {
-		w.violated("L4", "%s took %v to stop, of %s", n.name, took, w.plan.Group.Shutdown)
+		w.violated(probe.L4, "%s took %v to stop, of %s", n.name, took, w.plan.Group.Shutdown)
 	}
 }
 
@@ -314,7 +328,10 @@ func (w *world) stop() {
 		}
 	}
 	w.calls.Wait()
+	w.corrected()
 	synctest.Wait()
+	w.probed()
+	w.leaks()
 }
 
 // judge gives the verdict, from the history alone but for what the clock says.
@@ -324,6 +341,7 @@ func (w *world) judge() {
 	r.Reached = reached(r.Events)
 	r.Report = check.Judge(r.Events)
 	for _, v := range r.Report.Verdicts {
+		r.Compared[v.Check] += v.Compared
 		for _, x := range v.Violations {
 			r.Violations = append(r.Violations, v.Check+": "+x.String())
 		}

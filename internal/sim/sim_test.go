@@ -11,6 +11,7 @@ import (
 
 	"github.com/troupe-go/troupe/internal/check"
 	"github.com/troupe-go/troupe/internal/history"
+	"github.com/troupe-go/troupe/internal/probe"
 	"github.com/troupe-go/troupe/internal/sim"
 )
 
@@ -113,6 +114,11 @@ func TestASavedHistoryJudgesTheSame(t *testing.T) {
 	if v := r.Report.Verdict(check.S1); v.Compared != 50 {
 		t.Errorf("S1 compared %d records, want 50", v.Compared)
 	}
+	for _, name := range []string{check.S14, check.S15, probe.L1, probe.L4, probe.L7} {
+		if r.Compared[name] == 0 {
+			t.Errorf("%s compared nothing: %v", name, r.Compared)
+		}
+	}
 }
 
 // A record that fails for ever holds its partition: the run says so.
@@ -123,8 +129,10 @@ func TestABacklogThatStaysIsFound(t *testing.T) {
 	p.Topics[0].Calls = sim.Calls{Tail: 1000, TailMax: sim.Duration(1000 * 3600 * 1e9)}
 	p.Settle = sim.Duration(60 * 1e9)
 	r := sim.Play(t, p)
-	if !strings.Contains(strings.Join(r.Violations, "\n"), "L1: not drained") {
-		t.Errorf("violations %q, want L1", r.Violations)
+	for _, want := range []string{"L1: not drained", "L3: "} {
+		if !strings.Contains(strings.Join(r.Violations, "\n"), want) {
+			t.Errorf("violations %q, want %s", r.Violations, want)
+		}
 	}
 }
 
