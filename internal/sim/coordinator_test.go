@@ -107,6 +107,7 @@ func TestAMemberThatJoinsAgainKeepsItsSession(t *testing.T) {
 		close(over)
 		a.cl.Close()
 		b.cl.Close()
+		w.corrected()
 		w.kafka.Close()
 		w.clients.Wait()
 	})

@@ -39,7 +39,7 @@ const (
 
 	FaultPause            = "pause"             // an operator pauses Partition of Topic
 	FaultRestartLane      = "restart-lane"      // an operator restarts the lane Count
-	FaultForceLane        = "force-lane"        // the same, also while a call runs
+	FaultForceLane        = "force-lane"        // the same, also while a call runs; a lane that is quarantined, if there is one
 	FaultRestartPartition = "restart-partition" // an operator restarts Partition of Topic
 )
 
@@ -61,6 +61,9 @@ func Kinds() []string {
 		FaultPointFails, FaultPointStalls, FaultPointPanics, FaultClockJumps,
 	}
 }
+
+// stalling are the faults behind which a process may end later than it promises.
+var stalling = []string{FaultFreeze, FaultPointFails, FaultPointStalls, FaultPointPanics} //nolint:gochecknoglobals // a table
 
 // injected is a fault at work.
 type injected struct {
@@ -151,7 +154,7 @@ func (n *nemesis) end(f *injected) {
 func (n *nemesis) begin(f *injected) {
 	if node := n.w.current[f.Member]; node != nil {
 		f.of = node.name
-		node.stalled = node.stalled || f.Kind == FaultFreeze
+		node.stalled = node.stalled || slices.Contains(stalling, f.Kind)
 	}
 	n.w.observer.Fault(f.of, f.Kind, true)
 	n.w.calm.begins()

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/troupe-go/troupe/internal/check"
 	"github.com/troupe-go/troupe/internal/sim"
 )
 
@@ -70,33 +73,95 @@ func TestWhatIsCleanIsNotPlayedAgain(t *testing.T) {
 	}
 }
 
-func TestAPathThatIsNeverTakenIsNamed(t *testing.T) {
+// full are the counts of runs in which everything happened, but for what is named.
+func full(runs int, but ...string) *outcome {
+	o := newOutcome()
+	o.runs = runs
+	counted := func(t tally, name string) {
+		if !slices.Contains(but, name) {
+			t[name] = count{1, 1}
+		}
+	}
+	for _, kind := range sim.Kinds() {
+		counted(o.hits, kind)
+	}
+	for _, name := range sim.Checks() {
+		counted(o.compared, name)
+	}
+	for _, p := range sim.Paths() {
+		counted(o.reached, p.Name)
+	}
+	return o
+}
+
+func TestWhatNeverHappenedIsNamed(t *testing.T) {
 	t.Parallel()
 	often, seldom := sim.Paths()[0].Name, sim.Paths()[1].Name
 	r := rates{often: 0.02, seldom: 0.001}
-	if got := r.missing(&outcome{runs: 1000}); len(got) != 1 || !strings.Contains(got[0], often) {
-		t.Errorf("got %q, want %q alone", got, often)
+	for _, c := range []struct {
+		o    *outcome
+		want []string
+	}{
+		{full(1000), nil},
+		{full(1000, sim.FaultCut, check.S2, often), []string{"fault cut: ", "check S2: ", fmt.Sprintf("path %q: ", often)}},
+		{full(1000, seldom), nil},
+		{full(999, sim.FaultCut, check.S2, often), nil},
+	} {
+		got := c.o.vacuous(r)
+		if len(got) != len(c.want) {
+			t.Errorf("got %q, want %q", got, c.want)
+			continue
+		}
+		for i := range got {
+			if !strings.HasPrefix(got[i], c.want[i]) {
+				t.Errorf("got %q, want %q", got[i], c.want[i])
+			}
+		}
 	}
-	if got := r.missing(&outcome{runs: 999}); len(got) != 0 {
-		t.Errorf("of 999 runs: %q", got)
+}
+
+func TestEveryPathHasARate(t *testing.T) {
+	t.Parallel()
+	r, err := loadRates(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := r.missing(&outcome{runs: 1000, reached: map[string]int{often: 1}}); len(got) != 0 {
-		t.Errorf("taken once: %q", got)
+	for _, p := range sim.Paths() {
+		if r[p.Name] == 0 {
+			t.Errorf("%q is never taken: a path that no run takes shows nothing", p.Name)
+		}
+		delete(r, p.Name)
+	}
+	if len(r) > 0 {
+		t.Errorf("rates of no path: %v", r)
 	}
 }
 
 func TestTheLinesOfTheRunsAreTaken(t *testing.T) {
 	t.Parallel()
-	o := &outcome{reached: map[string]int{}, violations: map[uint64][]string{}, kept: map[uint64]string{}}
-	r := &sim.Result{Plan: &sim.Plan{Seed: 17}, Violations: []string{"S2: t/0: one too far"}, Reached: map[string]int{sim.Paths()[0].Name: 3}}
+	o := newOutcome()
+	r := &sim.Result{
+		Plan:       &sim.Plan{Seed: 17, Faults: []sim.Fault{{Kind: sim.FaultCut}, {Kind: sim.FaultHold}, {Kind: sim.FaultCut}}},
+		Violations: []string{"S2: t/0: one too far"}, Reached: map[string]int{sim.Paths()[0].Name: 3},
+		Hits: []int{2, 0, 3}, Compared: map[string]int{check.S2: 7, check.S3: 0},
+	}
 	for line := range strings.SplitSeq(strings.TrimSpace(r.String()), "\n") {
 		if _, ok := o.take(line); !ok {
 			t.Errorf("not taken: %s", line)
 		}
 	}
 	o.take(sim.LineKept + " seed=17 a.json b.jsonl")
-	if o.runs != 1 || o.reached[sim.Paths()[0].Name] != 1 || o.kept[17] != "a.json b.jsonl" {
-		t.Errorf("took %d runs, %v, %v", o.runs, o.reached, o.kept)
+	if o.runs != 1 || o.kept[17] != "a.json b.jsonl" {
+		t.Errorf("took %d runs, %v", o.runs, o.kept)
+	}
+	for _, c := range []struct{ got, want tally }{
+		{o.reached, tally{sim.Paths()[0].Name: {1, 3}}},
+		{o.hits, tally{sim.FaultCut: {1, 5}}},
+		{o.compared, tally{check.S2: {1, 7}}},
+	} {
+		if !reflect.DeepEqual(c.got, c.want) {
+			t.Errorf("got %v, want %v", c.got, c.want)
+		}
 	}
 	if got := o.violations[17]; len(got) != 1 || !strings.HasPrefix(got[0], "S2 ") {
 		t.Errorf("violations %q", got)

@@ -13,7 +13,7 @@ import (
 // played, the commit and the result. A commit with a plus had changes on top: that counts
 // for nothing.
 type ledger struct {
-	path string
+	path string // empty: it is kept nowhere
 
 	mu    sync.Mutex
 	lines []entry // guarded by mu
@@ -64,7 +64,7 @@ func (l *ledger) clean(how, commit string, r seedRange) bool {
 // add writes down that r was played. Ranges that touch become one. What had changes on
 // top is not written down.
 func (l *ledger) add(how, commit string, r seedRange, clean bool) error {
-	if strings.HasSuffix(commit, "+") {
+	if strings.HasSuffix(commit, "+") || l.path == "" {
 		return nil
 	}
 	l.mu.Lock()
@@ -79,7 +79,7 @@ func (l *ledger) add(how, commit string, r seedRange, clean bool) error {
 	for _, e := range l.lines {
 		fmt.Fprintf(&b, "%s\t%s\t%s\t%s\n", e.seeds, e.how, e.commit, e.result)
 	}
-	return os.WriteFile(l.path, []byte(b.String()), 0o600)
+	return os.WriteFile(l.path, []byte(b.String()), 0o644) //nolint:gosec // everybody may read it
 }
 
 // merge joins ranges of one commit that touch. The order of the commits stays.

@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,9 +27,15 @@ const again = 20
 type outcome struct {
 	mu         sync.Mutex
 	runs       int                 // guarded by mu
-	reached    map[string]int      // guarded by mu: runs that took a path
+	hits       tally               // guarded by mu: effects, by kind of fault
+	compared   tally               // guarded by mu: comparisons, by check
+	reached    tally               // guarded by mu: by path
 	violations map[uint64][]string // guarded by mu: by seed
 	kept       map[uint64]string   // guarded by mu: paths of the plan and the history
+}
+
+func newOutcome() *outcome {
+	return &outcome{hits: tally{}, compared: tally{}, reached: tally{}, violations: map[uint64][]string{}, kept: map[uint64]string{}}
 }
 
 // raceSuffix is that of the binary with the race detector.
@@ -41,7 +49,7 @@ func (c *campaign) build(race bool) (string, error) {
 		binary += raceSuffix
 		args = []string{"test", "-c", "-race", "-vet=off", "-tags", sim.Tags, "-o", binary}
 	}
-	cmd := exec.CommandContext(context.Background(), "go", append(args, "./internal/sim")...) //nolint:gosec // our own
+	cmd := exec.CommandContext(c.ctx, "go", append(args, "./internal/sim")...) //nolint:gosec // our own
 	cmd.Dir = c.root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
@@ -55,7 +63,7 @@ func (c *campaign) play(s series, measure bool) error {
 	if err != nil {
 		return err
 	}
-	o := &outcome{reached: map[string]int{}, violations: map[uint64][]string{}, kept: map[uint64]string{}}
+	o := newOutcome()
 	begun := time.Now()
 	todo := c.chunks(s)
 	work := make(chan seedRange)
@@ -73,17 +81,21 @@ func (c *campaign) play(s series, measure bool) error {
 	close(work)
 	wait.Wait()
 	fmt.Fprintf(os.Stdout, "%d runs (%s) in %v at %s: %d not clean\n", o.runs, how(s.race), time.Since(begun).Round(time.Second), c.commit, len(o.violations))
-	for seed := range o.violations {
+	o.print(os.Stdout)
+	if c.ctx.Err() != nil {
+		return errInterrupted
+	}
+	for _, seed := range slices.Sorted(maps.Keys(o.violations)) {
 		c.report(binary, s.race, seed, o)
 	}
 	if measure {
 		return saveRates(c.root, o)
 	}
-	missing := c.rates.missing(o)
-	for _, m := range missing {
-		fmt.Fprintln(os.Stdout, "NEVER REACHED", m)
+	vacuous := o.vacuous(c.rates)
+	for _, v := range vacuous {
+		fmt.Fprintln(os.Stdout, "VACUOUS", v)
 	}
-	if len(o.violations)+len(missing) > 0 {
+	if len(o.violations)+len(vacuous) > 0 {
 		return errNotClean
 	}
 	return nil
@@ -115,7 +127,10 @@ func (c *campaign) chunks(s series) []seedRange {
 func (c *campaign) chunkOf(binary string, race bool, r seedRange, o *outcome) {
 	bad := false
 	for left := r; left.from <= left.to; {
-		last, ended := o.listen(binary, "-seeds", left.String(), "-keep", c.keep)
+		last, ended := o.listen(c.ctx, binary, "-seeds", left.String(), "-keep", c.keep)
+		if c.ctx.Err() != nil {
+			return // what was played of it is played again
+		}
 		if ended == "" {
 			break
 		}
@@ -140,8 +155,8 @@ const lazy = "GOGC=400"
 
 // listen runs the binary and takes its lines. It returns the seed that was played last,
 // and what is wrong with the process itself; empty: nothing.
-func (o *outcome) listen(binary string, args ...string) (last uint64, wrong string) { //nolint:nonamedreturns // tells them apart
-	ctx, cancel := context.WithCancel(context.Background())
+func (o *outcome) listen(ctx context.Context, binary string, args ...string) (last uint64, wrong string) { //nolint:nonamedreturns // tells them apart
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.run", "^TestSeeds$", "-test.timeout", "0"}, args...)...)
 	cmd.Dir = filepath.Dir(binary)
@@ -204,17 +219,26 @@ func (o *outcome) take(line string) (uint64, bool) {
 		o.violations[seed] = append(o.violations[seed], rest)
 	case sim.LineKept:
 		_, o.kept[seed], _ = strings.Cut(rest, " ")
-	case sim.LineReached:
-		_, paths, _ := strings.Cut(rest, " ")
-		for path := range strings.SplitSeq(paths, ";") {
-			name, _, _ := strings.Cut(path, "=")
-			o.reached[name]++
-		}
+	case sim.LineReached, sim.LineHit, sim.LineCompared:
+		_, counts, _ := strings.Cut(rest, " ")
+		o.tallyOf(word).take(counts)
 	case sim.LineNote:
 	default:
 		return seed, false
 	}
 	return seed, true
+}
+
+// tallyOf is where the counts of a line go. mu is held.
+func (o *outcome) tallyOf(line string) tally {
+	switch line {
+	case sim.LineHit:
+		return o.hits
+	case sim.LineCompared:
+		return o.compared
+	default:
+		return o.reached
+	}
 }
 
 // report says what is to be known of a run that was not clean, and plays it again.
@@ -240,10 +264,14 @@ func (c *campaign) report(binary string, race bool, seed uint64, o *outcome) {
 		flags += " -race"
 	}
 	fmt.Fprintf(out, "   replay:  go test %s -count=1 -v -run '^TestSeeds$' ./internal/sim -args -plan %s -times %d\n", flags, plan, again)
+	fmt.Fprintf(out, "   shrink:  go run ./internal/sim/campaign%s -shrink %s\n", map[bool]string{true: " -race"}[race], plan)
 	failed, played := 0, 0
 	for range again {
-		r := &outcome{reached: map[string]int{}, violations: map[uint64][]string{}, kept: map[uint64]string{}}
-		_, wrong := r.listen(binary, "-plan", plan)
+		r := newOutcome()
+		_, wrong := r.listen(c.ctx, binary, "-plan", plan)
+		if c.ctx.Err() != nil {
+			break
+		}
 		played++
 		if wrong != "" || len(r.violations) > 0 {
 			failed++

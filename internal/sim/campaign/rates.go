@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,11 +12,6 @@ import (
 
 // rates say of each path which share of the runs takes it, as measured.
 type rates map[string]float64
-
-const (
-	tooRare   = 1e-6 // what does not happen by chance
-	manySeeds = 1000 // from so many on paths are looked at
-)
 
 func ratesPath(root string) string {
 	return filepath.Join(root, "internal", "sim", "campaign", "rates.tsv")
@@ -40,27 +34,11 @@ func loadRates(root string) (rates, error) {
 	return r, nil
 }
 
-// missing are the paths that no run took, though that many would by chance only once in a
-// million campaigns not.
-func (r rates) missing(o *outcome) []string {
-	if o.runs < manySeeds {
-		return nil
-	}
-	var missing []string
-	for _, p := range sim.Paths() {
-		rate := r[p.Name]
-		if o.reached[p.Name] == 0 && math.Pow(1-rate, float64(o.runs)) < tooRare {
-			missing = append(missing, fmt.Sprintf("%q in %d runs: %g of them take it", p.Name, o.runs, rate))
-		}
-	}
-	return missing
-}
-
 // saveRates writes what was measured.
 func saveRates(root string, o *outcome) error {
 	var b strings.Builder
 	for _, p := range sim.Paths() {
-		fmt.Fprintf(&b, "%s\t%.4f\n", p.Name, float64(o.reached[p.Name])/float64(max(o.runs, 1)))
+		fmt.Fprintf(&b, "%s\t%.4f\n", p.Name, float64(o.reached[p.Name].runs)/float64(max(o.runs, 1)))
 	}
 	return os.WriteFile(ratesPath(root), []byte(b.String()), 0o600)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ func (c *campaign) shrink(path string, race bool) error {
 	if err != nil {
 		return err
 	}
-	s := &shrinking{binary: binary, path: filepath.Join(c.dir, "candidate.plan.json")}
+	s := &shrinking{ctx: c.ctx, binary: binary, path: filepath.Join(c.dir, "candidate.plan.json")}
 	if s.check = s.failing(p, again); s.check == "" {
 		return fmt.Errorf("%s did not fail in %d runs", path, again)
 	}
@@ -42,6 +43,7 @@ func (c *campaign) shrink(path string, race bool) error {
 }
 
 type shrinking struct {
+	ctx          context.Context //nolint:containedctx // the command's
 	binary, path string
 	check        string // by which the plan fails; empty: not known yet
 }
@@ -53,8 +55,8 @@ func (s *shrinking) failing(p *sim.Plan, n int) string {
 		return ""
 	}
 	for range n {
-		o := &outcome{reached: map[string]int{}, violations: map[uint64][]string{}, kept: map[uint64]string{}}
-		seed, wrong := o.listen(s.binary, "-plan", s.path)
+		o := newOutcome()
+		seed, wrong := o.listen(s.ctx, s.binary, "-plan", s.path)
 		found := o.violations[seed]
 		if wrong != "" {
 			found = append(found, wrong)
