@@ -84,7 +84,7 @@ func (p *partition) handOver(fx *core.HandOver) {
 	}
 	ho := l.spare
 	if ho == nil {
-		ho = &handOver{}
+		ho = &handOver{worker: l.worker}
 	}
 	l.spare = nil
 	ho.call, ho.due, ho.attempt, ho.restarts, ho.given = fx.Call, fx.Due, fx.Attempt, fx.Restarts, time.Now()
@@ -154,14 +154,13 @@ func (p *partition) restarted(fx *core.Restarted) {
 		f.Err = actors.ErrRestart
 	}
 	p.emit(observe.Restarted{VP: p.vp(fx.Lane), Epoch: p.a.epoch, Failure: f})
-	if l.worker == nil {
-		return
-	}
-	if fx.Forced {
+	if fx.Forced { // the old call may be one of an assignment before, whose worker is not known here
 		p.emit(observe.Forced{VP: p.vp(fx.Lane)})
-		l.worker.forced.Store(true)
 		p.e.held.forget(place{p.a.tp, fx.Lane})
 		p.dismiss(l, actors.ErrRestart, time.Time{})
+		return
+	}
+	if l.worker == nil {
 		return
 	}
 	l.pending = f.Err

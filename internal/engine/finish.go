@@ -101,9 +101,9 @@ func (p *partition) closeAll() {
 // the quarantine from then on. Of another one the lane was there for a moment, which
 // whoever starts meanwhile may have seen.
 func (e *Engine) takeAway(at place, ho *handOver) (int, phase) {
-	e.held.add(at)
+	e.held.add(at, ho.worker)
 	done, was := ho.close()
-	if was != running && e.held.remove(at) {
+	if was != running && e.held.remove(at, ho.worker) {
 		if a := e.lookup(at.tp); a != nil {
 			e.root.Send(a.pid(), freed{at.lane})
 		}

@@ -32,6 +32,7 @@ type handOver struct {
 	word     atomic.Uint64
 	canceled atomic.Bool // end before the next record
 
+	worker   *worker // that it is for, whenever it is used
 	call     core.Call
 	recs     []payload
 	due      int64 // of the first record, nanoseconds since the epoch; 0: at once

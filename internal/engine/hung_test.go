@@ -151,3 +151,56 @@ func TestRestartLaneForcedRunsBesideTheOldCall(t *testing.T) {
 		}
 	})
 }
+
+// A call of the assignment before is left behind by force, too: that is told, and when it
+// returns it does not free the lane, in which another call hangs by then.
+func TestRestartLaneForcedLeavesACallOfTheAssignmentBefore(t *testing.T) {
+	t.Parallel()
+	var j journal
+	var calls int
+	var release [3]chan struct{}
+	inBubble(t, func(topic *Topic) {
+		topic.Core.Lanes = 1
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error {
+			calls++ // in turn: the third begins when both are over
+			mine := release[calls-1]
+			j.add("enter")
+			<-mine
+			return nil
+		})
+	}, func(r *rig) {
+		for i := range release {
+			release[i] = make(chan struct{})
+		}
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		synctest.Wait()
+		r.e.Lost([]observe.TopicPartition{tp(0)}, actors.ErrLost)
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		synctest.Wait()
+		j.want(t, "enter")
+		if err := r.e.RestartLane(actors.VirtualPartition{Topic: "t"}, true); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		j.want(t, "enter", "enter")
+		if got := count[observe.Forced](r.events); got != 1 {
+			t.Errorf("told of %d forced lanes, want 1", got)
+		}
+		r.e.Lost([]observe.TopicPartition{tp(0)}, actors.ErrLost)
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		close(release[0])
+		synctest.Wait()
+		j.want(t, "enter", "enter")
+		close(release[1])
+		synctest.Wait()
+		j.want(t, "enter", "enter", "enter")
+		if got := count[observe.Freed](r.events); got != 1 {
+			t.Errorf("%d calls freed the lane, want the second one alone", got)
+		}
+		close(release[2])
+		synctest.Wait()
+	})
+}

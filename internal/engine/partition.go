@@ -102,8 +102,7 @@ func (p *partition) handle(msg any) {
 	case forwarded:
 		p.forwarded(msg)
 	case freed:
-		p.ev.freed = core.Freed{Lane: msg.lane}
-		p.step(&p.ev.freed)
+		p.free(msg.lane)
 	case keyed:
 		p.keyedBack(msg.batch)
 	case drain:
@@ -188,8 +187,14 @@ func (p *partition) timedOut(msg *timedOut) {
 	p.a.slots[msg.ho.call.Lane].Store(nil)
 	p.step(&core.Failed{Call: msg.ho.call, Done: msg.done, Result: msg.result, Jitter: p.e.opts.Jitter()})
 	// The call may have returned before the machine heard of its time-out.
-	if p.e.held.free(place{p.a.tp, msg.ho.call.Lane}) {
-		p.ev.freed = core.Freed{Lane: msg.ho.call.Lane}
+	p.free(msg.ho.call.Lane)
+}
+
+// free tells the machine that a lane is free, unless a call has been taken away meanwhile
+// that still runs.
+func (p *partition) free(id core.LaneID) {
+	if p.e.held.free(place{p.a.tp, id}) {
+		p.ev.freed = core.Freed{Lane: id}
 		p.step(&p.ev.freed)
 	}
 }

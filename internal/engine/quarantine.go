@@ -12,10 +12,12 @@ import (
 )
 
 // quarantine knows the calls that were taken away from their lanes and still run,
-// over all epochs of a Runtime: nothing starts in such a lane, whoever's it is now.
+// over all epochs of a Runtime: nothing starts in such a lane, whoever's it is now. A call
+// is known by its worker: one that an operator left behind must not be taken for another
+// one of the lane, which still runs.
 type quarantine struct {
 	mu    sync.Mutex
-	calls map[place]int // guarded by mu; never 0
+	calls map[place]map[*worker]int // guarded by mu; none is empty, and no count 0
 }
 
 type place struct {
@@ -23,24 +25,31 @@ type place struct {
 	lane core.LaneID
 }
 
-func (q *quarantine) init() { q.calls = map[place]int{} }
+func (q *quarantine) init() { q.calls = map[place]map[*worker]int{} }
 
-func (q *quarantine) add(p place) {
+func (q *quarantine) add(p place, w *worker) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.calls[p]++
+	if q.calls[p] == nil {
+		q.calls[p] = map[*worker]int{}
+	}
+	q.calls[p][w]++
 }
 
 // remove reports whether the lane is free now.
-func (q *quarantine) remove(p place) bool {
+func (q *quarantine) remove(p place, w *worker) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := q.calls[p]
-	if n == 0 {
+	calls := q.calls[p]
+	switch calls[w] {
+	case 0:
 		return false // an operator left it behind
+	case 1:
+		delete(calls, w)
+	default:
+		calls[w]--
 	}
-	q.calls[p] = n - 1
-	if n > 1 {
+	if len(calls) > 0 {
 		return false
 	}
 	delete(q.calls, p)
@@ -51,7 +60,7 @@ func (q *quarantine) remove(p place) bool {
 func (q *quarantine) free(p place) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.calls[p] == 0
+	return len(q.calls[p]) == 0
 }
 
 // forget leaves the lane's calls behind, because an operator said so.
@@ -67,7 +76,7 @@ func (q *quarantine) lanes(tp observe.TopicPartition, n int) []core.LaneID {
 	defer q.mu.Unlock()
 	var ids []core.LaneID
 	for id := range core.LaneID(n) { //nolint:gosec // n is small and positive
-		if q.calls[place{tp, id}] > 0 {
+		if len(q.calls[place{tp, id}]) > 0 {
 			ids = append(ids, id)
 		}
 	}
@@ -86,18 +95,13 @@ func (q *quarantine) names() []string {
 	return names
 }
 
-// freed is a worker's: its call, which was taken away from it, has returned.
+// freed is a worker's: its call, which was taken away from it, has returned. It is taken
+// out of the quarantine, and the partition told that its lane is free, whichever epoch that
+// is in by now.
 func (e *Engine) freed(w *worker) {
 	e.pass(failpoint.Freed)
-	if !w.forced.Load() {
-		e.release(w.place())
-	}
-}
-
-// release takes a call out of the quarantine and tells the partition that its lane is
-// free, whichever epoch the partition is in by now.
-func (e *Engine) release(p place) {
-	if !e.held.remove(p) {
+	p := w.place()
+	if !e.held.remove(p, w) {
 		return
 	}
 	e.opts.Emit(observe.Freed{VP: actors.VirtualPartition{

@@ -111,7 +111,7 @@ type timedOut struct {
 // waiting.
 func (w *worker) timeOut(ho *handOver, n int, starting bool, cancel context.CancelCauseFunc) {
 	w.e.pass(failpoint.Expire)
-	w.e.held.add(w.place())
+	w.e.held.add(w.place(), w)
 	if !ho.take(n) {
 		w.e.freed(w) // it returned first
 		return

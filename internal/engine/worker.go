@@ -33,7 +33,6 @@ type worker struct {
 	// only when restarting was not set.
 	work       chan job
 	restarting atomic.Bool
-	forced     atomic.Bool // put aside by an operator while its call ran: it frees no lane
 
 	gone chan struct{} // closed when the goroutine has ended, Stop included
 

@@ -185,8 +185,9 @@ func orders() []wrong {
 		{
 			"a lane goes on beside a call that timed out", "S6",
 			"a call that outlives its Timeout holds its lane",
-			one(engine("partition.go", `	if p.e.held.free(place{p.a.tp, msg.ho.call.Lane}) {`, `	p.dismiss(l, actors.ErrTimeout, time.Time{})
-	{`)),
+			one(engine("partition.go", `	p.free(msg.ho.call.Lane)`, `	p.dismiss(l, actors.ErrTimeout, time.Time{})
+	p.ev.freed = core.Freed{Lane: msg.ho.call.Lane}
+	p.step(&p.ev.freed)`)),
 		},
 	}
 }
