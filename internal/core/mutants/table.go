@@ -283,7 +283,7 @@ var mutants = []mutant{ //nolint:gochecknoglobals // a table
 	{
 		"what was finished behind a commit counts as acknowledged", "MaxAhead", "commit.go",
 		`c.acked, c.from = c.next, c.upTo`, `c.acked, c.from = c.next, m.offsets.first`,
-		"TestModel", anyOfModel,
+		"TestScripts/ahead-late", "want   pause for ahead",
 	},
 
 	// Epochs.
