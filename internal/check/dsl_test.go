@@ -109,6 +109,10 @@ func member(instance string) ev {
 
 func lost() ev { return epoch(1, of(history.Lost, 0)) }
 
+func freezes(r string) ev {
+	return ev{Kind: history.Fault, Incarnation: "a", Text: history.Freeze, Result: r}
+}
+
 func started(n uint64, offset int64) ev { return epoch(n, of(history.Started, offset)) }
 
 type judged struct {

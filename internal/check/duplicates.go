@@ -24,7 +24,8 @@ import (
 //     finish: finished records above the line do not travel in the commit's metadata yet
 //     (1.6, A12);
 //   - when the first assignment was lost, killed, or cut while a commit had no
-//     acknowledgment: the window that is not committed (1.6);
+//     acknowledgment, or while its process was frozen, so that it sent none: the window that
+//     is not committed (1.6);
 //   - when the partition's supervisor failed: it begins anew at the acknowledged line.
 //
 // So the bound is 0 where every delivery ended within the drain and the final commit was
@@ -171,7 +172,8 @@ func (d *duplicity) judge(p place, first, again *finish) {
 			p.tp, p.offset, again.e.Incarnation, again.a.epoch)
 		return
 	}
-	if older != newer && p.offset <= d.line(older) && !d.unclean(older) && !between(d.renewals[older.holding], first.e.Seq, again.e.Seq) {
+	frozen := older.how == cut && d.f.assignments().frozen(older.incarnation, min(first.e.Seq, again.e.Seq), older.end)
+	if older != newer && p.offset <= d.line(older) && !d.unclean(older) && !frozen && !between(d.renewals[older.holding], first.e.Seq, again.e.Seq) {
 		d.found(p, first, again, "nothing held the line and nothing disturbed the handover")
 	}
 }

@@ -94,6 +94,10 @@ func TestDuplicates(t *testing.T) {
 				one(result(history.ResultSupervisor, epoch(1, of(history.Escalated, 0)))), calls(1, 1), one(drained(revoked())),
 				byB(begins(1, 0)), byB(calls(1, 0, 1)...)), 2, nil,
 		},
+		{
+			"frozen before it was committed", join(acks(1), one(begins(1, 0)), calls(1, 0), one(freezes(history.ResultBegin), freezes(history.ResultEnd), cut(revoked())),
+				byB(begins(1, 0)), byB(calls(1, 0)...)), 1, nil,
+		},
 		{"a disturbance", join(acks(1), one(begins(1, 0)), calls(1, 0), one(of(history.Disturbance, 0)), calls(1, 0)), 1, nil},
 		{
 			"an admin went back", join(acks(1), one(begins(1, 0)), calls(1, 0), resent(1, 1), one(drained(revoked()), ev{Kind: history.Reset}),
@@ -145,6 +149,14 @@ func TestDuplicates(t *testing.T) {
 			"the supervisor failed behind what was committed", join(acks(2), one(begins(1, 0)), calls(1, 0), resent(1, 1),
 				one(result(history.ResultSupervisor, epoch(1, of(history.Escalated, 0)))), calls(1, 1), one(drained(revoked())),
 				byB(begins(1, 1)), byB(calls(1, 1)...)), 2, []string{"nothing held the line"},
+		},
+		{
+			"frozen before it was finished", join(acks(1), one(begins(1, 0), freezes(history.ResultBegin), freezes(history.ResultEnd)), calls(1, 0), one(cut(revoked())),
+				byB(begins(1, 0)), byB(calls(1, 0)...)), 1, []string{"nothing held the line"},
+		},
+		{
+			"frozen, and drained", join(acks(1), one(begins(1, 0)), calls(1, 0), one(freezes(history.ResultBegin), freezes(history.ResultEnd), drained(revoked())),
+				byB(begins(1, 0)), byB(calls(1, 0)...)), 1, []string{"nothing held the line"},
 		},
 		{
 			"nobody said that it ended", join(acks(1), one(begins(1, 0)), calls(1, 0), byB(begins(1, 0)), byB(calls(1, 0)...)), 1,

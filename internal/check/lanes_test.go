@@ -42,8 +42,8 @@ func TestOrder(t *testing.T) {
 func TestOverlap(t *testing.T) {
 	t.Parallel()
 	forced := lane(0, of(history.Forced, 0))
-	fault := func(kind, r string) ev { return ev{Kind: history.Fault, Incarnation: "a", Text: kind, Result: r} }
-	frozen, thawed := fault(history.Freeze, history.ResultBegin), fault(history.Freeze, history.ResultEnd)
+	frozen, thawed := freezes(history.ResultBegin), freezes(history.ResultEnd)
+	flap := ev{Kind: history.Fault, Incarnation: "a", Text: "flap", Result: history.ResultBegin}
 	judge(t, check.Overlap, []judged{
 		{"nothing", nil, 0, nil},
 		{"one after the other", run(enter(0), leave(0), enter(1), result(history.ResultPanic, leave(1)), again(enter(1)), again(leave(1))), 2, nil},
@@ -67,7 +67,7 @@ func TestOverlap(t *testing.T) {
 		{"two processes", run(assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"t/0 offset 0: calls of a and b overlap, and a still had the partition"}},
 		{"the freeze was over before", run(assigned(1), frozen, thawed, enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"the freeze came afterwards", run(assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), frozen, thawed, leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
-		{"another fault", run(assigned(1), enter(0), fault("flap", history.ResultBegin), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
+		{"another fault", run(assigned(1), enter(0), flap, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"another one's freeze", run(assigned(1), enter(0), inB(frozen), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"two static members", run(member("i"), inB(member("j")), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), member("i"), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"two dynamic ones", run(member(""), inB(member("")), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
