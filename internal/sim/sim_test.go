@@ -4,8 +4,10 @@ package sim_test
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,5 +164,28 @@ func TestShrinkLeavesWhatFails(t *testing.T) {
 	}
 	if p.String() != before {
 		t.Error("the plan itself was changed")
+	}
+}
+
+// The plan that CONTRIBUTING.md shows is one, and every fault of it has an effect.
+func TestThePlanInTheDocumentPlays(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ = bytes.Cut(text, []byte("```json\n"))
+	text, _, ok := bytes.Cut(text, []byte("```"))
+	path := filepath.Join(t.TempDir(), "plan.json")
+	if err := os.WriteFile(path, text, 0o600); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	p, err := sim.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sim.Play(t, p)
+	if len(r.Violations) > 0 || slices.Contains(r.Hits, 0) {
+		t.Errorf("hits %v, violations %q", r.Hits, r.Violations)
 	}
 }
