@@ -11,7 +11,8 @@ import (
 // Gaps judges S13. A gap that a runtime tells of lies below a log start that was observed:
 // those that say what else is wrong, a log that was cut off or a batch too large, are not
 // judged. And of records that were deleted before anybody finished them the runtime tells,
-// once a commit or an assignment has gone past them. Compared are gaps, and records that
+// once a commit or an assignment has gone past them; what the test removed was a hole, where
+// it was compacted away before the log began behind it. Compared are gaps, and records that
 // were skipped. Records before the lowest position that the group ever had, and what an admin's reset went past, are
 // skipped by those who set it up.
 func Gaps(events []history.Event) Verdict { return gaps(newFacts(events)) }
@@ -55,7 +56,7 @@ func gaps(f *facts) Verdict {
 			if offset >= excused.logStart[tp] || past[tp] == nil || offset >= past[tp].Offset {
 				break // they ascend
 			}
-			if _, ok := finished[p]; ok || offset < max(excused.start[tp], resets[tp], low[tp]) {
+			if _, ok := finished[p]; ok || excused.removed[tp].has(offset) || offset < max(excused.start[tp], resets[tp], low[tp]) {
 				continue
 			}
 			v.Compared++

@@ -59,6 +59,7 @@ func TestGaps(t *testing.T) {
 		{"before the group was there", join(acks(3), one(log(2, 3), begins(1, 2)), calls(1, 2), resent(1, 3)), 0, nil},
 		{"the group starts behind it", join(acks(3), one(ev{Kind: history.GroupStart, Offset: 2}, committed(0), log(2, 3), begins(1, 2)), calls(1, 2), resent(1, 3)), 0, nil},
 		{"an admin went past it", join(acks(3), one(committed(0), ev{Kind: history.Reset, Offset: 2}, log(2, 3), begins(1, 2)), calls(1, 2), resent(1, 3)), 0, nil},
+		{"compacted away before the log began there", join(acks(3), one(begins(1, 0), log(2, 3), span(history.Removed, 0, 2)), calls(1, 2), resent(1, 3)), 0, nil},
 		{"compacted: the log still begins there", join(acks(1), one(acked(5), begins(1, 0), log(0, 6)), calls(1, 0, 5), resent(1, 6)), 0, nil},
 
 		{"made up", run(log(0, 9), gap(0, 2)), 1, []string{"a: t/0 epoch 1 tells of a gap [0, 2), and the log begins at 0"}},
