@@ -37,7 +37,7 @@ type bed struct {
 	produced *history.Producer
 	observed *history.Observer
 
-	compacted map[place]bool // records that were written and may be gone at the end
+	compacted map[string]bool // topics that compaction takes records out of
 
 	topics  []string
 	all     []*member
@@ -66,12 +66,23 @@ func newBed(t *testing.T) *bed {
 	b := &bed{
 		t: t, group: fmt.Sprintf("%s.%d.%s", runID, beds.Add(1), strings.Map(nameable, t.Name())), dir: t.TempDir(), adm: adm,
 		history: h, produced: history.NewProducer(h), observed: history.NewObserver(h),
-		compacted: map[place]bool{},
+		compacted: map[string]bool{},
 	}
 	t.Cleanup(b.remove)
 	t.Cleanup(b.save)
+	b.awaitCoordinator()
 	b.watch()
 	return b
+}
+
+// awaitCoordinator waits until the group's coordinator answers: a broker that has just
+// started has none.
+func (b *bed) awaitCoordinator() {
+	b.t.Helper()
+	eventually(b.t, "the group has a coordinator", func() bool {
+		_, err := b.adm.FetchOffsets(b.t.Context(), b.group)
+		return err == nil || errors.Is(err, kerr.GroupIDNotFound)
+	})
 }
 
 // nameable turns the name of a test into one that Kafka takes.

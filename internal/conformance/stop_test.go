@@ -81,24 +81,65 @@ func TestStopWhileTheBrokerIsAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBed(t)
-			topic := b.topic("orders", 1)
-			b.produce(topic, 1, 30, keyPerLane(3)...)
-			p := newProxy(t)
-			first := b.start(spec{Name: "a", Via: p.address(), CommitInterval: time.Minute, Shutdown: 6 * time.Second, Topics: []topicSpec{{
-				Name: topic, Lanes: 3, Script: script{HoldAt: []int64{29}, Release: b.file("release")},
-			}}})
-			first.waitFinished(29)
-			cut(p)
-			b.release(b.file("release"))
-			first.waitFinished(30)
-			first.stops(exitNotDrained)
-			second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
-			b.waitLine(topic, 0, 30)
-			second.stops(exitClean)
-			b.wantRepeatsAboveLines(b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+			inBoth(t, func(b *bed) {
+				topic := b.topic("orders", 1)
+				b.produce(topic, 1, 30, keyPerLane(3)...)
+				p := newProxy(b.t)
+				first := b.start(spec{Name: "a", Via: p.address(), CommitInterval: time.Minute, Shutdown: 6 * time.Second, Topics: []topicSpec{{
+					Name: topic, Lanes: 3, Script: script{HoldAt: []int64{29}, Release: b.file("release")},
+				}}})
+				first.waitFinished(29)
+				cut(p)
+				b.release(b.file("release"))
+				first.waitFinished(30)
+				first.stops(exitNotDrained)
+				second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+				b.waitLine(topic, 0, 30)
+				second.stops(exitClean)
+				b.wantRepeatsAboveLines(b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+			})
 		})
 	}
+}
+
+// A member is cut off from the broker for longer than its session: it lets go of what it
+// has by itself, another one takes over, and when the network is back it joins again.
+func TestAMemberIsCutOffPastItsSession(t *testing.T) {
+	t.Parallel()
+	inBoth(t, func(b *bed) {
+		t := b.t
+		topic := b.topic("orders", 2)
+		load := b.load(topic, 2, 5*time.Millisecond)
+		p := newProxy(t)
+		first := b.start(spec{Name: "a", Via: p.address(), Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+		second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+		first.waitHolds(1)
+		second.waitHolds(1)
+		finished := first.finished()
+		first.waitFinished(finished + 50)
+		p.hush(true)
+		eventually(t, "the member that is cut off lets go", func() bool { return first.count(history.Lost) == 1 })
+		lost := len(first.journal())
+		second.waitHolds(2)
+		finished = second.finished()
+		second.waitFinished(finished + 100)
+		for _, e := range first.journal()[lost:] {
+			if e.Kind == history.Started || e.Kind == history.CommitSent {
+				t.Errorf("%s of %s offset %d, behind the loss", e.Kind, e.TP(), e.Offset)
+			}
+		}
+		p.hush(false)
+		b.waitStable("a", "b")
+		first.waitHolds(1)
+		second.waitHolds(1)
+		load.stop()
+		b.waitDrained(topic)
+		first.stops(exitClean)
+		second.stops(exitClean)
+		b.wantAllCommitted(topic)
+		events := b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S4, check.S5, check.S6, check.S7)
+		b.wantRepeatsAboveLines(events)
+	})
 }
 
 // A broker that is away for less than the session costs nothing: no member is fenced and

@@ -417,6 +417,7 @@ func TestScenario114ConfigsThatCannotWork(t *testing.T) {
 		"drain_timeout: 41s": func(cfg *runtime.Config) { cfg.DrainTimeout, cfg.CommitTimeout = 41*time.Second, 5*time.Second },
 		"rebalance_timeout":  func(cfg *runtime.Config) { cfg.RebalanceTimeout = 12 * time.Second },
 		"dead_letter":        func(cfg *runtime.Config) { cfg.Topics[0].DeadLetter.Topic = "orders" },
+		"max_ahead":          func(cfg *runtime.Config) { cfg.Topics[0].MaxAhead = 10 },
 		"topics[0].delay":    func(cfg *runtime.Config) { cfg.Topics[0].Delay = -1 },
 		"group":              func(cfg *runtime.Config) { cfg.Group = "a/b" },
 	} {
