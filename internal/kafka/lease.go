@@ -22,10 +22,12 @@ const (
 // lease watches the requests of a membership and says until when the group session is
 // known to live. Its methods are kgo's hooks, called by any goroutine.
 //
-// While a join is pending kgo sends no heartbeat and the brokers expect none: the
-// session is good for the rebalance timeout from the join's sending on, and stays so
-// until the sync that follows is answered. Only the first join after an answer counts,
-// since a member that is cut off goes on writing joins that nobody reads.
+// While a join is pending kgo sends no heartbeat and the brokers expect none, up to the
+// rebalance timeout; the session runs from their answer on. A process that is awake and has
+// no answer takes it that there is none yet, so each look (awake) is good for a session. One
+// that was frozen does not know when the answer came, and has the rest of its last look.
+// Only the first join after an answer counts, since a member that is cut off goes on
+// writing joins that nobody reads.
 type lease struct {
 	rebalance time.Duration
 	session   func() time.Duration // of this moment: under KIP-848 it can change
@@ -60,7 +62,23 @@ func (l *lease) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, took ti
 		return
 	}
 	l.joining, l.waits, l.joined = true, true, wallclock.Now(l.owner).Add(-took)
-	l.renew(l.joined, l.rebalance)
+	l.pending(l.joined)
+}
+
+// pending renews for a join that is not answered at a time. The caller holds l.mu.
+func (l *lease) pending(at time.Time) {
+	if left := l.joined.Add(l.rebalance).Sub(at); left > 0 {
+		l.renew(at, min(left, l.session()))
+	}
+}
+
+// awake is a look of the poll loop, which turns every pollFor at least.
+func (l *lease) awake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waits {
+		l.pending(wallclock.Now(l.owner))
+	}
 }
 
 // OnBrokerE2E sees an answer come. It does not know what the answer says.
@@ -75,11 +93,7 @@ func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	defer l.mu.Unlock()
 	switch key {
 	case keyJoinGroup:
-		l.waits = false
-		// A join may have outlasted the session; then the pending rule goes on counting.
-		if until := sent.Add(l.session()); until.After(now) {
-			l.renew(sent, l.session())
-		}
+		l.waits = false // the last look at it counts until the sync is answered
 	case keyHeartbeat, keySyncGroup, keyGroupHeartbeat:
 		l.joining, l.waits = false, false
 		l.renew(sent, l.session())

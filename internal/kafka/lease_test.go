@@ -79,6 +79,35 @@ func TestNoLeaseWithoutAnAnswer(t *testing.T) {
 	})
 }
 
+// A member whose join is pending has a session from each turn of its poll loop on. It would
+// not see the answer while it is frozen, and the session begins with that.
+func TestAPendingJoinIsGoodForASessionAtATime(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		n := r.start()
+		n.joined(0)
+		r.cluster.ControlKey(keyJoinGroup, func(kmsg.Request) (kmsg.Response, error, bool) {
+			r.cluster.DropControl()
+			r.cluster.SleepControl(func() { time.Sleep(20 * time.Second) })
+			return nil, nil, false
+		})
+		n.member().cl.ForceRebalance()
+		time.Sleep(time.Second)
+		before := len(n.leased())
+		for range 13 {
+			time.Sleep(time.Second)
+			last := n.leased()[len(n.leased())-1]
+			if d := time.Since(last.sent); d > pollFor+10*time.Millisecond || last.ttl != 10*time.Second {
+				r.t.Errorf("the last renewal is %v old and good for %v", d, last.ttl)
+			}
+		}
+		if got := len(n.leased()) - before; got < 2 {
+			r.t.Errorf("%d renewals, want one for each turn", got)
+		}
+		time.Sleep(10 * time.Second) // the broker goes on
+	})
+}
+
 // leaseScript drives the hooks alone.
 func leaseScript(t *testing.T, f func(l *lease, wrote func(key int16), answered func(key int16, after time.Duration), last func() (time.Duration, time.Duration))) {
 	t.Helper()
@@ -114,14 +143,21 @@ func TestLeaseOverAJoinThatOutlastsTheSession(t *testing.T) {
 		want("heartbeat", 0, 10*time.Second)
 		time.Sleep(3 * time.Second)
 		wrote(keyJoinGroup)
-		want("join pending", 3*time.Second, 60*time.Second)
+		want("join written", 3*time.Second, 10*time.Second)
 		if !l.rebalancing() {
 			t.Error("not rebalancing while a join is pending")
 		}
-		time.Sleep(17 * time.Second)
+		time.Sleep(8 * time.Second)
+		l.awake()
+		want("join pending", 11*time.Second, 10*time.Second)
+		time.Sleep(9 * time.Second)
+		l.awake()
 		answered(keyJoinGroup, 17*time.Second)
-		want("long join answered", 3*time.Second, 60*time.Second)
-		time.Sleep(time.Second)
+		want("long join answered", 20*time.Second, 10*time.Second)
+		time.Sleep(500 * time.Millisecond)
+		l.awake()
+		want("no join pending", 20*time.Second, 10*time.Second)
+		time.Sleep(500 * time.Millisecond)
 		answered(keySyncGroup, time.Second)
 		want("sync answered", 20*time.Second, 10*time.Second)
 		if l.rebalancing() {
@@ -139,15 +175,26 @@ func TestLeaseOverAJoinThatOutlastsTheSession(t *testing.T) {
 func TestLeaseIsNotRenewedByJoinsThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	leaseScript(t, func(l *lease, wrote func(int16), _ func(int16, time.Duration), last func() (time.Duration, time.Duration)) {
+		const session = 10 * time.Second
 		wrote(keyJoinGroup)
 		time.Sleep(5 * time.Second)
 		wrote(keyJoinGroup)
-		if sent, ttl := last(); sent != 0 || ttl != time.Minute {
+		if sent, ttl := last(); sent != 0 || ttl != session {
 			t.Errorf("lease %v + %v, want that of the first join", sent, ttl)
 		}
 		l.OnBrokerE2E(kgo.BrokerMetadata{}, keyHeartbeat, kgo.BrokerE2E{ReadErr: errors.New("cut")})
-		if sent, ttl := last(); sent != 0 || ttl != time.Minute {
+		if sent, ttl := last(); sent != 0 || ttl != session {
 			t.Errorf("lease %v + %v after an answer that was cut", sent, ttl)
+		}
+		time.Sleep(50 * time.Second)
+		l.awake()
+		if sent, ttl := last(); sent != 55*time.Second || ttl != 5*time.Second {
+			t.Errorf("lease %v + %v, want the rest of the rebalance timeout", sent, ttl)
+		}
+		time.Sleep(5 * time.Second)
+		l.awake()
+		if sent, ttl := last(); sent != 55*time.Second || ttl != 5*time.Second {
+			t.Errorf("lease %v + %v, want nothing beyond the rebalance timeout", sent, ttl)
 		}
 	})
 }

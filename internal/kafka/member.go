@@ -178,6 +178,7 @@ func (m *member) turn() bool {
 		<-ctx.Done()
 		return true
 	}
+	m.lease.awake()
 	m.hand(m.cl.PollFetches(ctx))
 	return true
 }
