@@ -20,10 +20,7 @@ func (m *member) onAssigned(_ context.Context, cl *kgo.Client, added map[string]
 	expelled, empty := m.adopt(id, added)
 	m.gate.unpark()
 	if expelled {
-		// kgo joined as another member and keeps the partitions of the old one without
-		// a word (A1).
-		m.lose(errExpelled)
-		m.end(errExpelled, false)
+		m.expelled()
 		return
 	}
 	if empty {
@@ -39,7 +36,7 @@ func (m *member) adopt(id string, added map[string][]int32) (expelled, empty boo
 	if m.over {
 		return false, false
 	}
-	if m.id != "" && m.id != id && len(m.parts) > 0 {
+	if m.isOther(id) {
 		return true, false
 	}
 	m.id = id
@@ -55,10 +52,29 @@ func (m *member) adopt(id string, added map[string][]int32) (expelled, empty boo
 	return false, empty
 }
 
+// isOther reports whether kgo joined as another member and keeps the partitions of the old
+// one without a word (A1). The caller holds m.mu.
+func (m *member) isOther(id string) bool { return m.id != "" && m.id != id && len(m.parts) > 0 }
+
+// expelled loses everything and begins anew.
+func (m *member) expelled() {
+	m.lose(errExpelled)
+	m.end(errExpelled, false)
+}
+
 // onRevoked is kgo's callback. kgo heartbeats and fetches what stays meanwhile; when it
-// leaves the group it does not heartbeat, but by then the member is over.
-func (m *member) onRevoked(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+// leaves the group it does not heartbeat, but by then the member is over. What it joined
+// without as another member was not revoked but lost, some time ago.
+func (m *member) onRevoked(_ context.Context, cl *kgo.Client, revoked map[string][]int32) {
 	m.c.pass(failpoint.Revoke)
+	id, _ := cl.GroupMetadata()
+	m.mu.Lock()
+	other := m.isOther(id)
+	m.mu.Unlock()
+	if other {
+		m.expelled()
+		return
+	}
 	if tps := m.drop(revoked); len(tps) > 0 {
 		m.await(func() { m.c.h.Revoked(tps) })
 	}

@@ -149,6 +149,50 @@ func TestSilentExpulsionIsALoss(t *testing.T) {
 	})
 }
 
+// Others had got its partitions by then: kgo revokes them, and it is a loss all the same.
+func TestARevokeBehindASilentExpulsionIsALoss(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		r.produce(0, "a")
+		n := r.start()
+		n.fetches(0, "0:0=a")
+		r.second()
+		eventually(r.t, "another member", func() bool { return r.members() == 2 })
+		id, _ := n.member().cl.GroupMetadata()
+		own := func(req kmsg.Request) bool {
+			beat, ok := req.(*kmsg.HeartbeatRequest)
+			return ok && beat.MemberID == id
+		}
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.RebalanceInProgress, TopLevel: true, When: own, Count: 1})
+		r.cluster.ControlKey(keyJoinGroup, func(req kmsg.Request) (kmsg.Response, error, bool) {
+			if join, ok := req.(*kmsg.JoinGroupRequest); !ok || join.MemberID != id {
+				return nil, nil, false
+			}
+			r.cluster.DropControl()
+			go r.expel(id)
+			r.cluster.SleepControl(func() { time.Sleep(8 * time.Second) })
+			return nil, nil, false
+		})
+		eventually(r.t, "a loss", func() bool { return len(n.all("lost")) == 1 })
+		wantErr(r.t, n.all("lost")[0].err, errExpelled)
+		if len(n.all("revoked")) > 0 {
+			r.t.Error("it took its expulsion for a revoke")
+		}
+	})
+}
+
+// expel takes a member out of the group, as an admin can.
+func (r *rig) expel(id string) {
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = testGroup
+	m := kmsg.NewLeaveGroupRequestMember()
+	m.MemberID = id
+	req.Members = append(req.Members, m)
+	if resp, err := req.RequestWith(context.Background(), r.client()); err != nil || resp.Members[0].ErrorCode != 0 {
+		r.t.Errorf("expel %s: %+v, %v", id, resp, err)
+	}
+}
+
 func TestRebuild(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(r *rig) {
