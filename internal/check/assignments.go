@@ -17,6 +17,8 @@ type assignment struct {
 	taken bool   // it ended by a revoke or a loss, not by a stop
 	how   ending
 
+	revoking uint64 // Seq of the beginning of its revoke; 0: none
+
 	known bool  // where it began is in the history
 	start int64 // the first offset that is fetched
 }
@@ -39,6 +41,7 @@ type assignments struct {
 	started   map[uint64]*history.Event                // the runtime's Started, by the Seq of the journal's Enter
 	killed    map[string]uint64                        // when an incarnation was, by name
 	replaced  map[string]uint64                        // when another one had its instance id, by name
+	expelled  map[string][]uint64                      // when an admin took it out of the group, by name
 	freezes   map[string][]freeze                      // ascending, by name of the incarnation
 }
 
@@ -81,6 +84,7 @@ func assignmentsOf(events []history.Event) *assignments {
 		map[uint64]*history.Event{},
 		map[string]uint64{},
 		map[string]uint64{},
+		map[string][]uint64{},
 		map[string][]freeze{},
 	}
 	instances := map[string]string{}    // the incarnation that has an instance id
@@ -89,6 +93,8 @@ func assignmentsOf(events []history.Event) *assignments {
 		switch e := &events[i]; e.Kind {
 		case history.Assigned:
 			as.begin(e)
+		case history.RevokeBegan:
+			as.known(e).revoking = e.Seq
 		case history.RevokeEnded, history.Lost:
 			as.end(as.known(e), e.Seq, true, howEnded(e))
 		case history.Stopped:
@@ -99,6 +105,8 @@ func assignmentsOf(events []history.Event) *assignments {
 			as.freeze(e)
 		case history.Killed:
 			as.killed[e.Incarnation] = e.Seq
+		case history.Expelled:
+			as.expelled[e.Incarnation] = append(as.expelled[e.Incarnation], e.Seq)
 		case history.ShutdownEnded:
 			as.endAll(e)
 		case history.Started:
@@ -193,4 +201,15 @@ func latest(list []*assignment, seq uint64) *assignment {
 		return list[i-1]
 	}
 	return nil
+}
+
+// dropped is when an admin took a's incarnation out of the group, if that was before seq;
+// 0: it was not. Its session lives on as far as it can know.
+func (as *assignments) dropped(a *assignment, seq uint64) uint64 {
+	for _, at := range as.expelled[a.incarnation] {
+		if a.begin < at && at < seq {
+			return at
+		}
+	}
+	return 0
 }

@@ -17,6 +17,8 @@ import (
 // than a member takes to learn that, since its session lease ran out before that (A4): so
 // a process that was frozen begins nothing when it thaws. A static member whose instance id
 // was taken by another process is replaced at once, and learns it by its next heartbeat.
+// One that an admin took out of its group is not judged by that: its session lives on as far
+// as it can know, and it may be in a join that takes longer than a heartbeat.
 func Fence(events []history.Event) Verdict { return fenced(newFacts(events)) }
 
 func fenced(facts *facts) Verdict {
@@ -73,7 +75,7 @@ func (f *fence) judge(a *assignment, e *history.Event, seq uint64) {
 // that has passed the fence may be written down late, so the runtime's time counts.
 func (f *fence) replaced(a, other *assignment, e *history.Event, seq uint64) {
 	began, passed := f.events.event(other.begin), f.events.event(seq)
-	if e.Kind == history.CommitSent || seq > a.end || began == nil || passed == nil {
+	if e.Kind == history.CommitSent || seq > a.end || began == nil || passed == nil || f.as.dropped(a, seq) > 0 {
 		return // commits are S4's
 	}
 	f.verdict.Compared++

@@ -83,6 +83,8 @@ func oneLane(f *facts, v *Verdict) {
 // over by then, so that its call goes on in quarantine, or is lost or killed without
 // knowing it yet. So it is with a static member while another process takes its instance
 // id: the group drops it then, and it may end by a revoke or a stop before it learns that.
+// One that an admin took out of its group may end by a stop, too, or by a revoke that was
+// under way.
 // A process that was frozen meanwhile may do so, too: when it thaws it learns nothing
 // before the calls that it had under way go on, and a revoke may end then that began
 // before (guarantees 1.5). A call that never ended is not judged.
@@ -156,10 +158,14 @@ func across(f *facts, v *Verdict) {
 		if _, dead := as.killed[older.incarnation]; dead || older.how == lost || older.end <= at {
 			continue
 		}
+		until := min(ended[before.Seq], ended[e.Seq])
 		if as.frozen(older.incarnation, min(before.Seq, e.Seq), at) {
 			continue
 		}
-		if replaced, ok := as.replaced[older.incarnation]; !ok || replaced > min(ended[before.Seq], ended[e.Seq]) {
+		if at := as.dropped(older, until); at > 0 && (!older.taken || older.revoking > 0 && older.revoking < at) {
+			continue
+		}
+		if replaced, ok := as.replaced[older.incarnation]; !ok || replaced > until {
 			v.add([]uint64{before.Seq, e.Seq}, "%s offset %d: calls of %s and %s overlap, and %s still had the partition",
 				e.TP(), e.Offset, before.Incarnation, e.Incarnation, older.incarnation)
 		}

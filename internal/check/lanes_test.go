@@ -44,6 +44,7 @@ func TestOverlap(t *testing.T) {
 	forced := lane(0, of(history.Forced, 0))
 	frozen, thawed := freezes(history.ResultBegin), freezes(history.ResultEnd)
 	flap := ev{Kind: history.Fault, Incarnation: "a", Text: "flap", Result: history.ResultBegin}
+	expelled, revoking := of(history.Expelled, 0), epoch(1, of(history.RevokeBegan, 0))
 	judge(t, check.Overlap, []judged{
 		{"nothing", nil, 0, nil},
 		{"one after the other", run(enter(0), leave(0), enter(1), result(history.ResultPanic, leave(1)), again(enter(1)), again(leave(1))), 2, nil},
@@ -60,6 +61,8 @@ func TestOverlap(t *testing.T) {
 		{"the same, told late", run(member("i"), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), inB(member("i")), leave(0), inB(leave(0)), revoked()), 1, nil},
 		{"of a process that was frozen", run(assigned(1), enter(0), frozen, inB(assigned(1)), inB(enter(0)), thawed, leave(0), inB(leave(0)), revoked()), 1, nil},
 		{"the same, thawed before the other began", run(assigned(1), enter(0), frozen, thawed, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, nil},
+		{"of one that an admin took out while it stopped", run(assigned(1), enter(0), expelled, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), stopped()), 1, nil},
+		{"of one that an admin took out in its revoke", run(assigned(1), enter(0), revoking, expelled, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, nil},
 		{"the replaced one begins late", run(assigned(1), inB(assigned(1)), inB(enter(0)), enter(0), leave(0), inB(leave(0)), lost()), 1, nil},
 		{"forced", run(enter(0), forced, enter(1), leave(1), leave(0), enter(2)), 2, nil},
 
@@ -69,6 +72,8 @@ func TestOverlap(t *testing.T) {
 		{"the freeze came afterwards", run(assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), frozen, thawed, leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"another fault", run(assigned(1), enter(0), flap, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"another one's freeze", run(assigned(1), enter(0), inB(frozen), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
+		{"an admin took it out, and it takes that for a revoke", run(assigned(1), enter(0), expelled, inB(assigned(1)), inB(enter(0)), revoking, leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
+		{"an admin took it out too late", run(assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), expelled, stopped()), 1, []string{"a still had the partition"}},
 		{"two static members", run(member("i"), inB(member("j")), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), member("i"), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"two dynamic ones", run(member(""), inB(member("")), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"the instance id is taken afterwards", run(member("i"), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(member("i")), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},

@@ -164,6 +164,11 @@ func (o *Observer) Killed(incarnation string) {
 	o.history.Append(Event{Kind: Killed, Incarnation: incarnation})
 }
 
+// Expelled is written when an admin has taken an incarnation out of its group.
+func (o *Observer) Expelled(incarnation string) {
+	o.history.Append(Event{Kind: Expelled, Incarnation: incarnation})
+}
+
 // Settled is written when no fault is active any more and everything that could be
 // drained and committed should have been.
 func (o *Observer) Settled() { o.history.Append(Event{Kind: Settled}) }

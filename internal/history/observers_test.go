@@ -59,6 +59,7 @@ func TestObserver(t *testing.T) {
 	o.Fault("a", "freeze", true)
 	o.Fault("", "outage", false)
 	o.Killed("a")
+	o.Expelled("a")
 	o.Settled()
 	sample := &history.Sample{Next: 3}
 	o.Sampled("a", orders, sample)
@@ -78,6 +79,7 @@ func TestObserver(t *testing.T) {
 		{Kind: history.Fault, Incarnation: "a", Text: "freeze", Result: history.ResultBegin},
 		{Kind: history.Fault, Text: "outage", Result: history.ResultEnd},
 		{Kind: history.Killed, Incarnation: "a"},
+		{Kind: history.Expelled, Incarnation: "a"},
 		{Kind: history.Settled},
 		{Kind: history.Sampled, Incarnation: "a", Sample: sample},
 		{Kind: history.Canary, Text: "secret"},
@@ -86,7 +88,7 @@ func TestObserver(t *testing.T) {
 	if n, err := history.NewLog(h, "a").Write([]byte("a line")); n != 6 || err != nil {
 		t.Errorf("wrote %d, %v", n, err)
 	}
-	about := []history.Kind{history.MemberIs, history.Fault, history.Killed, history.Settled, history.Canary, history.Logged}
+	about := []history.Kind{history.MemberIs, history.Fault, history.Killed, history.Expelled, history.Settled, history.Canary, history.Logged}
 	for i, got := range h.Events() {
 		want[i].Seq, want[i].Wall = got.Seq, got.Wall
 		if !slices.Contains(about, got.Kind) {

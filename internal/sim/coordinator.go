@@ -90,16 +90,16 @@ func (c *coordinator) keep(cl *kgo.Client, generation int32, ids []string) {
 		req := kmsg.NewPtrHeartbeatRequest()
 		req.Group, req.MemberID, req.Generation = group, id, generation
 		req.UnknownTags.Set(keepTag, nil)
-		c.ask(cl, req)
+		_, _ = c.ask(cl, req) // there is another one in the next second
 	}
 }
 
-// ask sends a request, for which there is another one in the next second. It looks for
-// the group's broker by itself: faults of FindCoordinator are for members.
-func (c *coordinator) ask(cl *kgo.Client, req kmsg.Request) {
+// ask sends a request. It looks for the group's broker by itself: faults of FindCoordinator
+// are for members.
+func (c *coordinator) ask(cl *kgo.Client, req kmsg.Request) (kmsg.Response, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(c.w.plan.Group.Session))
 	defer cancel()
-	_, _ = cl.Broker(int(c.w.kafka.CoordinatorFor(group))).Request(ctx, req)
+	return cl.Broker(int(c.w.kafka.CoordinatorFor(group))).Request(ctx, req)
 }
 
 // heard says that something of a member came.
@@ -173,11 +173,16 @@ func (c *coordinator) silent(info *kfake.GroupInfo) []string {
 
 func (c *coordinator) expel(cl *kgo.Client, ids []string) {
 	for _, id := range ids {
-		req := kmsg.NewPtrLeaveGroupRequest()
-		req.Group = group
-		m := kmsg.NewLeaveGroupRequestMember()
-		m.MemberID = id
-		req.Members = append(req.Members, m)
-		c.ask(cl, req)
+		_, _ = c.ask(cl, leaving(id)) // there is another one in the next second
 	}
+}
+
+// leaving takes a member out of the group.
+func leaving(id string) *kmsg.LeaveGroupRequest {
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = group
+	m := kmsg.NewLeaveGroupRequestMember()
+	m.MemberID = id
+	req.Members = append(req.Members, m)
+	return req
 }

@@ -279,7 +279,7 @@ func (g *generator) network() Fault {
 
 func (g *generator) membership() Fault {
 	session := g.plan.Group.Session
-	switch n := g.IntN(10); {
+	switch n := g.IntN(12); {
 	case n < 3:
 		return Fault{Kind: FaultKill, Member: g.anyMember(), For: g.between(500*ms, 2*session)}
 	case n < 5:
@@ -288,6 +288,12 @@ func (g *generator) membership() Fault {
 		return Fault{Kind: FaultLeave, Member: g.anyMember(), For: g.between(500*ms, session)}
 	case n < 9 && len(g.plan.Members) < 5:
 		return Fault{Kind: FaultJoin, Member: fmt.Sprintf("x%d", 1+g.IntN(5-len(g.plan.Members))), For: g.between(3*sec, 20*sec)}
+	case n < 11:
+		f := Fault{Kind: FaultExpel, Member: g.anyMember(), For: session}
+		if g.chance(60) {
+			f.Lag = g.between(3*sec, session)
+		}
+		return f
 	default:
 		return Fault{Kind: FaultRebalance}
 	}

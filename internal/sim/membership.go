@@ -28,6 +28,10 @@ func (n *nemesis) membership(f *injected) {
 	if node == nil || !node.running() || node.asked {
 		return
 	}
+	if f.Kind == FaultExpel {
+		n.expel(f, node)
+		return
+	}
 	f.hits.Add(1)
 	switch f.Kind {
 	case FaultKill:

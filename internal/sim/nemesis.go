@@ -35,6 +35,7 @@ const (
 	FaultFreeze    = history.Freeze // Member stands still
 	FaultLeave     = "leave"        // Member is shut down, and starts again after For; 0: never
 	FaultJoin      = "join"         // a new Member joins, and leaves after For; 0: never
+	FaultExpel     = "expel"        // an admin takes Member out of the group; with Lag: in a join that takes so long
 	FaultRebalance = "rebalance"
 
 	FaultPause            = "pause"             // an operator pauses Partition of Topic
@@ -56,7 +57,7 @@ func Kinds() []string {
 	return []string{
 		FaultAnswer, FaultSlow, FaultMove, FaultShuffle, FaultRehash, FaultDeleteRecords, FaultCompact, FaultBounce,
 		FaultCut, FaultCutAfter, FaultDropResponses, FaultDropRequests, FaultHalfOpen, FaultDelayIn, FaultDelayOut, FaultFlap, FaultHold,
-		FaultKill, FaultFreeze, FaultLeave, FaultJoin, FaultRebalance,
+		FaultKill, FaultFreeze, FaultLeave, FaultJoin, FaultExpel, FaultRebalance,
 		FaultPause, FaultRestartLane, FaultForceLane, FaultRestartPartition,
 		FaultPointFails, FaultPointStalls, FaultPointPanics, FaultClockJumps,
 	}
@@ -169,7 +170,7 @@ func (n *nemesis) begin(f *injected) {
 		n.brokers(f)
 	case FaultCut, FaultCutAfter, FaultDropResponses, FaultDropRequests, FaultHalfOpen, FaultDelayIn, FaultDelayOut, FaultFlap, FaultHold:
 		n.network(f)
-	case FaultKill, FaultFreeze, FaultLeave, FaultJoin, FaultRebalance:
+	case FaultKill, FaultFreeze, FaultLeave, FaultJoin, FaultExpel, FaultRebalance:
 		n.membership(f)
 	case FaultPause, FaultRestartLane, FaultForceLane, FaultRestartPartition:
 		n.operator(f)

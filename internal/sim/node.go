@@ -38,6 +38,8 @@ type node struct {
 	err   error         // of Run; to be read when ended is closed
 	asked bool          // it was told to end
 
+	memberID atomic.Value // string: the group's last answer to a join
+
 	mu      sync.Mutex
 	off     time.Duration // guarded by mu: what its wall clock is ahead by
 	offMost time.Duration // guarded by mu: the most that it ever was

@@ -37,6 +37,8 @@ func Paths() []Path {
 		{"revoke cut", result(history.RevokeEnded, history.ResultCut)},
 		{"lease over", says(history.Lost, "within the session timeout")},
 		{"thrown out by a commit", says(history.Lost, "commit: ")},
+		{"expelled", kind(history.Expelled)},
+		{"joined as another member", says(history.Lost, "kafka: the group dropped this member")},
 		{"rejoined", kind(history.Rejoined)},
 		{"commit refused", result(history.CommitAnswered, history.ResultRefused)},
 		{"commit unknown", result(history.CommitAnswered, history.ResultUnknown)},

@@ -112,6 +112,7 @@ func (c *wireConn) response(frame []byte) {
 	case *kmsg.JoinGroupRequest:
 		c.w.coordinator.joins(req.MemberID, false)
 		if join := resp.(*kmsg.JoinGroupResponse); join.ErrorCode == 0 { //nolint:errcheck,forcetypeassert // as above
+			c.node.memberID.Store(join.MemberID)
 			c.w.observer.MemberIs(c.node.name, join.MemberID, instanceOf(req))
 		}
 	}

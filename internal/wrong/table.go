@@ -152,7 +152,11 @@ func commits() []wrong {
 		{
 			"a member that was thrown out goes on", "S4",
 			"kgo may join as another member and keep the partitions of the old one",
-			one(kafka("callbacks.go", `if m.id != "" && m.id != id && len(m.parts) > 0 {`, `if false {`)),
+			one(
+				kafka("callbacks.go", `if m.id != "" && m.id != id && len(m.parts) > 0 {`, `if false {`),
+				kafka("commit.go", `want == "" || id != want {`, `want == "" && id == "" {`),
+				kafka("commit.go", `r.Outcome, r.Fenced = observe.Refused, true`, `r.Outcome = observe.Refused`),
+			),
 		},
 	}
 }
