@@ -152,6 +152,9 @@ func (g *generator) faults() {
 		f.At = g.between(sec, g.over)
 		g.plan.Faults = append(g.plan.Faults, f)
 	}
+	if len(g.plan.Members) > 1 && g.chance(30) {
+		g.expulsions()
+	}
 	if g.plan.Mode == Liveness {
 		g.plan.Faults = append(g.plan.Faults, g.forever()...)
 	}
@@ -289,11 +292,7 @@ func (g *generator) membership() Fault {
 	case n < 9 && len(g.plan.Members) < 5:
 		return Fault{Kind: FaultJoin, Member: fmt.Sprintf("x%d", 1+g.IntN(5-len(g.plan.Members))), For: g.between(3*sec, 20*sec)}
 	case n < 11:
-		f := Fault{Kind: FaultExpel, Member: g.anyMember(), For: session}
-		if g.chance(60) {
-			f.Lag = g.between(3*sec, session)
-		}
-		return f
+		return g.expel()
 	default:
 		return Fault{Kind: FaultRebalance}
 	}
