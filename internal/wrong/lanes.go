@@ -47,11 +47,6 @@ func fences() []wrong {
 			),
 		},
 		{
-			"a member that joined as another one goes on", "S6",
-			"kgo may join as another member and keep the partitions of the old one",
-			one(kafka("callbacks.go", `return m.id != "" && m.id != id && len(m.parts) > 0`, `return false`)),
-		},
-		{
 			"no fence", "S7",
 			"every start and commit looks at it; a kill and a freeze of the simulator must show that",
 			one(
