@@ -65,9 +65,15 @@ func (n *nemesis) freeze(f *injected, node *node) {
 	}
 }
 
-// again starts the member of a node that was told to end.
+// again starts the member of a node that was told to end. An instance id is one process's:
+// one that is frozen is killed before, as by a StatefulSet, since the group replaces it at
+// once and it would not hear of that until it thaws.
 func (n *nemesis) again(node *node) {
-	if n.w.current[node.member.Name] == node {
-		n.w.start(node.member)
+	if n.w.current[node.member.Name] != node {
+		return
 	}
+	if node.member.Instance != "" && node.running() && node.gate.Held() {
+		node.kill()
+	}
+	n.w.start(node.member)
 }
