@@ -24,7 +24,8 @@ var _ Committer = (*Client)(nil)
 // knows it by another id than the one that the partitions were assigned to.
 // ILLEGAL_GENERATION during a join of this member is a plain refusal: the group has
 // moved on with it, and it has not heard yet. STALE_MEMBER_EPOCH says the same under
-// KIP-848.
+// KIP-848. FENCED_INSTANCE_ID ends Run, unless this member joins or has joined anew: a
+// static one replaces itself by that.
 func (c *Client) Commit(ctx context.Context, offsets []Offset) []Result {
 	m := c.member()
 	if m == nil {
@@ -78,7 +79,7 @@ func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 	}
 	id2, generation2 := m.cl.GroupMetadata()
 	moving = moving || m.lease.rebalancing() || generation2 != generation
-	if !moving && hasIllegalGeneration(resp) {
+	if !moving && mayBeItsJoin(resp) {
 		moving = m.joins(ctx, generation)
 	}
 	codes := map[observe.TopicPartition]int16{}
@@ -95,7 +96,7 @@ func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 			continue
 		}
 		results[i] = outcome(kerr.ErrorForCode(code), sent > 1, moving && id == id2)
-		if errors.Is(results[i].Err, ErrFencedInstance) {
+		if errors.Is(results[i].Err, ErrFencedInstance) && !moving && id == id2 {
 			m.end(results[i].Err, true)
 		}
 		if errors.Is(results[i].Err, kerr.StaleMemberEpoch) {
@@ -105,10 +106,12 @@ func (m *member) commit(ctx context.Context, offsets []Offset) []Result {
 	return results
 }
 
-func hasIllegalGeneration(resp *kmsg.OffsetCommitResponse) bool {
+// mayBeItsJoin reports whether a commit was refused as it is behind this member's own join,
+// by which the group moves on, and by which a static member that joins anew replaces itself.
+func mayBeItsJoin(resp *kmsg.OffsetCommitResponse) bool {
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
-			if p.ErrorCode == kerr.IllegalGeneration.Code {
+			if p.ErrorCode == kerr.IllegalGeneration.Code || p.ErrorCode == kerr.FencedInstanceID.Code {
 				return true
 			}
 		}

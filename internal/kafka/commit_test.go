@@ -283,3 +283,60 @@ func TestFencedInstanceByCommit(t *testing.T) {
 		wantErr(r.t, n.ended(), ErrFencedInstance)
 	})
 }
+
+// A static member that joins anew has another member id, and what it committed under the one
+// before is refused: nobody else has its instance id.
+func TestFencedByItsOwnNextJoin(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		n := r.start(func(o *Options, _ *recorder) { o.InstanceID, o.CommitTimeout = "one", 9*time.Second })
+		n.joined(0)
+		m := n.member()
+		before, _ := m.cl.GroupMetadata()
+		m.committing <- struct{}{} // another one
+		answered := make(chan Result, 1)
+		go func() { answered <- n.commit(0, 1) }()
+		synctest.Wait()
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, TopLevel: true})
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.UnknownMemberID, TopLevel: true})
+		eventually(r.t, "another member id", func() bool {
+			id, _ := m.cl.GroupMetadata()
+			return id != "" && id != before && !m.lease.rebalancing()
+		})
+		<-m.committing
+		n.fencedAndGoesOn(<-answered)
+	})
+}
+
+// The broker takes the join before its answer is there, and before kgo says that it wrote it.
+func TestFencedInstanceWhileItsOwnJoinIsPending(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]time.Duration{"known": 0, "not known yet": pendingGrace / 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(r *rig) {
+				n := r.start(func(o *Options, _ *recorder) { o.InstanceID = "one" })
+				n.joined(0)
+				r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.FencedInstanceID})
+				joins := time.AfterFunc(after, func() {
+					n.member().lease.OnBrokerWrite(kgo.BrokerMetadata{}, keyJoinGroup, 0, 0, 0, nil)
+				})
+				defer joins.Stop()
+				synctest.Wait()
+				n.fencedAndGoesOn(n.commit(0, 1))
+			})
+		})
+	}
+}
+
+// fencedAndGoesOn wants a refusal of the instance id that does not end the client.
+func (n *node) fencedAndGoesOn(got Result) {
+	n.t.Helper()
+	if got.Outcome != observe.Refused || !got.Fenced || !errors.Is(got.Err, kerr.FencedInstanceID) {
+		n.t.Errorf("got %v fenced %v: %v, want a refusal of the instance id", got.Outcome, got.Fenced, got.Err)
+	}
+	n.stores(0, 2)
+	if got := n.all("failed"); len(got) > 0 {
+		n.t.Errorf("failed: %v", got[0].err)
+	}
+}
