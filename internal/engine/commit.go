@@ -45,9 +45,15 @@ func (g *group) flush() {
 func (e *Engine) send(reqs []*commitRequest) {
 	sent := make([]*commitRequest, 0, len(reqs))
 	lines := make([]CommitLine, 0, len(reqs))
-	leased := e.lease.check(e.now())
+	if !e.lease.check(e.now()) {
+		e.loseAll(errLease) // a stop and a revoke would try again until their patience is over
+		for _, r := range reqs {
+			e.answer(r, CommitResult{Outcome: observe.Refused, Err: errLease})
+		}
+		return
+	}
 	for _, r := range reqs {
-		if !leased || !e.leaves(r) {
+		if !e.leaves(r) {
 			e.answer(r, CommitResult{Outcome: observe.Refused, Err: errFenced})
 			continue
 		}

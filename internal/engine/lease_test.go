@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,41 @@ func TestALaneWithoutALeaseAsksForNoOtherHandOver(t *testing.T) {
 		}
 		r.wantCommitted(0, 0)
 	})
+}
+
+// A lease that runs out while the last commits are tried is a loss, of a stop and of a
+// revoke: nothing is sent any more, so there is nothing to be patient for.
+func TestALeaseThatRunsOutBeforeTheLastCommitIsALoss(t *testing.T) {
+	t.Parallel()
+	const over = 1500 * time.Millisecond
+	for name, end := range map[string]func(*rig){
+		"stop":   func(r *rig) { r.e.Drain(context.Background()) },
+		"revoke": func(r *rig) { r.e.Revoked([]observe.TopicPartition{tp(0)}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(topic *Topic) {
+				topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return nil })
+			}, func(r *rig) {
+				r.client.commitAs = func(CommitLine) CommitResult { return CommitResult{Outcome: observe.Refused} }
+				r.assign(0)
+				r.fetch(0, []string{"k"}, 0)
+				r.e.lease.set(time.Now().Add(over))
+				begun := time.Now()
+				end(r)
+				if took := time.Since(begun); took != over {
+					t.Errorf("took %v, want %v", took, over)
+				}
+				lost := find[observe.Lost](r.events)
+				if len(lost) != 1 || !errors.Is(lost[0].Cause, errLease) || count[observe.Stopped](r.events) != 0 {
+					t.Errorf("losses %v and %d stopped, want one by the lease and none", lost, count[observe.Stopped](r.events))
+				}
+				if sent := count[observe.CommitSent](r.events); sent != int(over/commitPause) {
+					t.Errorf("commits sent: got %d, want %d", sent, over/commitPause)
+				}
+			})
+		})
+	}
 }
 
 // A lease that runs out between the look at it and the assignment that extends it has run
