@@ -24,8 +24,8 @@ import (
 //     finish: finished records above the line do not travel in the commit's metadata yet
 //     (1.6, A12);
 //   - when the first assignment was lost, killed, or cut while a commit had no
-//     acknowledgment, or while its process was frozen, so that it sent none: the window that
-//     is not committed (1.6);
+//     acknowledgment, or while its process was frozen, so that it sent none, behind the
+//     finish or in the revoke that the finish was in: the window that is not committed (1.6);
 //   - when the partition's supervisor failed: it begins anew at the acknowledged line.
 //
 // So the bound is 0 where every delivery ended within the drain and the final commit was
@@ -172,8 +172,7 @@ func (d *duplicity) judge(p place, first, again *finish) {
 			p.tp, p.offset, again.e.Incarnation, again.a.epoch)
 		return
 	}
-	frozen := older.how == cut && d.f.assignments().frozen(older.incarnation, min(first.e.Seq, again.e.Seq), older.end)
-	if older != newer && p.offset <= d.line(older) && !d.unclean(older) && !frozen && !between(d.renewals[older.holding], first.e.Seq, again.e.Seq) {
+	if older != newer && p.offset <= d.line(older) && !d.unclean(older) && !d.frozen(older, min(first.e.Seq, again.e.Seq)) && !between(d.renewals[older.holding], first.e.Seq, again.e.Seq) {
 		d.found(p, first, again, "nothing held the line and nothing disturbed the handover")
 	}
 }
@@ -249,6 +248,16 @@ func (d *duplicity) unclean(a *assignment) bool {
 	}
 	d.dirty[a] = dirty || last != history.ResultOK
 	return d.dirty[a]
+}
+
+// frozen reports whether the process of an assignment that was cut stood still behind a
+// finish in it, or since its revoke began: then the revoke's time was over when it went on,
+// also where a call ended in between.
+func (d *duplicity) frozen(a *assignment, finished uint64) bool {
+	if a.revoking != 0 {
+		finished = min(finished, a.revoking)
+	}
+	return a.how == cut && d.f.assignments().frozen(a.incarnation, finished, a.end)
 }
 
 // between reports whether one of seqs, ascending, lies between two others.

@@ -98,6 +98,14 @@ func TestDuplicates(t *testing.T) {
 			"frozen before it was committed", join(acks(1), one(begins(1, 0)), calls(1, 0), one(freezes(history.ResultBegin), freezes(history.ResultEnd), cut(revoked())),
 				byB(begins(1, 0)), byB(calls(1, 0)...)), 1, nil,
 		},
+		{
+			"frozen in its revoke, and finished behind that", join(acks(1), one(begins(1, 0), started(1, 0), enter(0), epoch(1, of(history.RevokeBegan, 0)),
+				freezes(history.ResultBegin), freezes(history.ResultEnd), leave(0), cut(revoked())), byB(begins(1, 0)), byB(calls(1, 0)...)), 1, nil,
+		},
+		{
+			"its revoke began when it was frozen", join(acks(1), one(begins(1, 0), started(1, 0), enter(0), freezes(history.ResultBegin),
+				epoch(1, of(history.RevokeBegan, 0)), freezes(history.ResultEnd), leave(0), cut(revoked())), byB(begins(1, 0)), byB(calls(1, 0)...)), 1, nil,
+		},
 		{"a disturbance", join(acks(1), one(begins(1, 0)), calls(1, 0), one(of(history.Disturbance, 0)), calls(1, 0)), 1, nil},
 		{
 			"an admin went back", join(acks(1), one(begins(1, 0)), calls(1, 0), resent(1, 1), one(drained(revoked()), ev{Kind: history.Reset}),
@@ -153,6 +161,20 @@ func TestDuplicates(t *testing.T) {
 		{
 			"frozen before it was finished", join(acks(1), one(begins(1, 0), freezes(history.ResultBegin), freezes(history.ResultEnd)), calls(1, 0), one(cut(revoked())),
 				byB(begins(1, 0)), byB(calls(1, 0)...)), 1, []string{"nothing held the line"},
+		},
+		{
+			"frozen before its revoke", join(acks(1), one(begins(1, 0), freezes(history.ResultBegin), freezes(history.ResultEnd)), calls(1, 0),
+				one(epoch(1, of(history.RevokeBegan, 0)), cut(revoked())), byB(begins(1, 0)), byB(calls(1, 0)...)), 1, []string{"nothing held the line"},
+		},
+		{
+			"frozen in its revoke, and drained", join(acks(1), one(begins(1, 0), started(1, 0), enter(0), epoch(1, of(history.RevokeBegan, 0)),
+				freezes(history.ResultBegin), freezes(history.ResultEnd), leave(0), drained(revoked())), byB(begins(1, 0)), byB(calls(1, 0)...)), 1,
+			[]string{"nothing held the line"},
+		},
+		{
+			"another was frozen in its revoke", join(acks(1), one(begins(1, 0), started(1, 0), enter(0), epoch(1, of(history.RevokeBegan, 0)),
+				inB(freezes(history.ResultBegin)), inB(freezes(history.ResultEnd)), leave(0), cut(revoked())), byB(begins(1, 0)), byB(calls(1, 0)...)), 1,
+			[]string{"nothing held the line"},
 		},
 		{
 			"frozen, and drained", join(acks(1), one(begins(1, 0)), calls(1, 0), one(freezes(history.ResultBegin), freezes(history.ResultEnd), drained(revoked())),
