@@ -159,5 +159,29 @@ func later() []bug {
 			test: "TestACallThatWasSeizedBeforeItsActorStopsIsTold",
 			undo: []overlay.Edit{{File: engine + "/finish.go", Old: "	if was == taken {\n		was = running\n", Now: "	if false {\n		was = running\n"}},
 		},
+		{
+			what: "force did not leave behind a call of an assignment before, which freed the lane of another one", commit: "604236d", pkg: engine,
+			test: "TestRestartLaneForcedLeavesACallOfTheAssignmentBefore",
+			undo: []overlay.Edit{{
+				File: engine + "/effects.go",
+				Old:  "	if fx.Forced { // the old call",
+				Now:  "	if l.worker == nil {\n		return\n	}\n	if fx.Forced { // the old call",
+			}},
+		},
+		{
+			what: "a process that was frozen while its join was pending had a rebalance left, not a session", commit: "aa022f2", pkg: kafka,
+			test: "TestAPendingJoinIsGoodForASessionAtATime",
+			undo: []overlay.Edit{{File: kafka + "/lease.go", Old: "		l.renew(at, min(left, l.session()))\n", Now: "		l.renew(l.joined, l.rebalance)\n"}},
+		},
+		{
+			what: "what was revoked behind a silent expulsion was drained and committed", commit: "dfa8c34", pkg: kafka,
+			test: "TestARevokeBehindASilentExpulsionIsALoss",
+			undo: []overlay.Edit{{File: kafka + "/callbacks.go", Old: "	if other {\n", Now: "	if false && other {\n"}},
+		},
+		{
+			what: "a static member that joined anew was fenced by itself, and Run ended", commit: "246fd51", pkg: kafka,
+			test: "TestFencedByItsOwnNextJoin",
+			undo: []overlay.Edit{{File: kafka + "/commit.go", Old: "ErrFencedInstance) && !moving && id == id2 {", Now: "ErrFencedInstance) {"}},
+		},
 	}
 }
