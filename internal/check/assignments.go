@@ -46,20 +46,28 @@ type assignments struct {
 }
 
 // freeze is a time in which a process stands still. It learns nothing then.
-type freeze struct{ begin, end uint64 }
+type freeze struct {
+	begin, end uint64
+	faults     int // that hold it still
+}
 
 func (as *assignments) freeze(e *history.Event) {
 	if e.Text != history.Freeze {
 		return
 	}
 	list := as.freezes[e.Incarnation]
-	switch n := len(list); {
-	case e.Result == history.ResultBegin:
-		list = append(list, freeze{e.Seq, never})
-	case n > 0 && list[n-1].end == never:
-		list[n-1].end = e.Seq
+	n := len(list)
+	open := n > 0 && list[n-1].end == never
+	switch begins := e.Result == history.ResultBegin; {
+	case begins && open:
+		list[n-1].faults++
+	case begins:
+		as.freezes[e.Incarnation] = append(list, freeze{e.Seq, never, 1})
+	case open:
+		if list[n-1].faults--; list[n-1].faults == 0 {
+			list[n-1].end = e.Seq
+		}
 	}
-	as.freezes[e.Incarnation] = list
 }
 
 // frozen reports whether an incarnation stood still at some time from one event to another.

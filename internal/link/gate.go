@@ -5,45 +5,51 @@ import "sync"
 // Gate lets pass, or holds up until it is opened. The zero value is open.
 type Gate struct {
 	mu     sync.Mutex
-	closed chan struct{} // guarded by mu; nil, or closed itself: the gate is open
+	held   int           // guarded by mu: by how many
+	closed chan struct{} // guarded by mu; closed itself when the last one lets go
 }
 
-// Hold closes the gate. What it returns opens it again; of several that hold it, the
-// last one counts.
+// Hold closes the gate. What it returns lets go of it; it opens when all have that hold it.
 func (g *Gate) Hold() func() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	closed := make(chan struct{})
-	g.closed = closed
-	return sync.OnceFunc(func() { close(closed) })
+	if g.held == 0 {
+		g.closed = make(chan struct{})
+	}
+	g.held++
+	return sync.OnceFunc(g.letGo)
+}
+
+func (g *Gate) letGo() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held--; g.held == 0 {
+		close(g.closed)
+	}
 }
 
 // Held reports whether the gate is closed.
 func (g *Gate) Held() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	select {
-	case <-g.closed:
-		return false
-	default:
-		return g.closed != nil
-	}
+	return g.held > 0
 }
 
 // Wait waits until the gate is open, or either channel is closed.
 func (g *Gate) Wait(stop, end <-chan struct{}) {
-	for waited := (chan struct{})(nil); ; {
+	for {
 		g.mu.Lock()
-		closed := g.closed
+		held, closed := g.held > 0, g.closed
 		g.mu.Unlock()
-		if closed == waited {
+		if !held {
 			return
 		}
-		waited = closed
 		select {
-		case <-closed:
+		case <-closed: // and perhaps again
 		case <-stop:
+			return
 		case <-end:
+			return
 		}
 	}
 }

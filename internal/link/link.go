@@ -76,6 +76,17 @@ func unanswered(ctx context.Context) error {
 	return ctx.Err()
 }
 
+func refuse(ctx context.Context) error {
+	timer := time.NewTimer(refused)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return errRefused
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Dial is for kgo.
 func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialFor)
@@ -84,8 +95,7 @@ func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, err
 		return nil, unanswered(ctx)
 	}
 	if l.Refuses != nil && l.Refuses(address) {
-		l.sleep(refused)
-		return nil, errRefused
+		return nil, refuse(ctx)
 	}
 	broker, err := l.dial(ctx, network, address)
 	if err != nil {
@@ -165,7 +175,8 @@ func (l *Link) drop(c *conn) {
 	delete(l.conns, c)
 }
 
-// Hold lets no byte pass, in either direction. What it returns lets them pass again.
+// Hold lets no byte pass, in either direction. What it returns lets them pass again, unless
+// somebody else holds the link, too.
 func (l *Link) Hold() func() { return l.gate.Hold() }
 
 // Cut closes the connections to an address, or all if that is empty, and returns how many

@@ -49,13 +49,16 @@ func (n *nemesis) membership(f *injected) {
 // meanwhile is on its way.
 const thawing = 50 * time.Millisecond
 
-// freeze stops a process: connections and gates stall, while the clock goes on.
+// freeze stops a process: connections and gates stall, while the clock goes on. Of several
+// that overlap the last one to end lets it go on.
 func (n *nemesis) freeze(f *injected, node *node) {
-	begun := time.Now()
+	if !node.gate.Held() {
+		node.frozen = time.Now()
+	}
 	open, pass := node.gate.Hold(), node.link.Hold()
 	f.end = func() {
 		open()
-		if time.Since(begun) >= time.Duration(n.w.plan.Group.Session) && !node.dead.Load() {
+		if !node.gate.Held() && time.Since(node.frozen) >= time.Duration(n.w.plan.Group.Session) && !node.dead.Load() {
 			n.w.observer.Fault(f.of, thawedLate, false)
 		}
 		n.w.background.Go(func() {

@@ -30,7 +30,9 @@ type node struct {
 	gate   link.Gate   // held while the process is frozen
 	dead   atomic.Bool // it was killed, and says nothing any more
 	probe  *probe.Probe
+	heldUp atomic.Int64 // nanoseconds that failpoints stalled it for
 
+	frozen  time.Time     // when it was, last
 	stalled bool          // it stood still once: what it does in time is not judged
 	stats   runtime.Stats // as they were sampled last
 

@@ -301,13 +301,13 @@ func (w *world) leave(n *node) {
 }
 
 // shut ends a node, and judges how: L4. A process that is frozen gets its signal when it
-// thaws.
+// thaws, and may take longer by what failpoints stall it for.
 func (w *world) shut(n *node) {
 	n.gate.Wait(n.link.Done(), nil)
-	begun := time.Now()
+	begun, heldUp := time.Now(), n.heldUp.Load()
 	_ = n.rt.Shutdown(context.Background()) // which has no error
 	<-n.ended
-	if took := time.Since(begun); took > time.Duration(w.plan.Group.Shutdown)+time.Second && !n.dead.Load() {
+	if took := time.Since(begun) - time.Duration(n.heldUp.Load()-heldUp); took > time.Duration(w.plan.Group.Shutdown)+time.Second && !n.dead.Load() {
 		w.violated(probe.L4, "%s took %v to stop, of %s", n.name, took, w.plan.Group.Shutdown)
 	}
 }

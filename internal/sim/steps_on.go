@@ -72,7 +72,9 @@ func (n *nemesis) point(f *injected) {
 		defer n.w.observer.Fault(node.name, bites(f.Kind), false)
 		switch f.Kind {
 		case FaultPointStalls:
+			begun := time.Now()
 			stall(time.Duration(f.Lag), over, node.link.Done())
+			node.heldUp.Add(int64(time.Since(begun)))
 		case FaultPointPanics:
 			panic(errPoint)
 		default:

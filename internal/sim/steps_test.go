@@ -41,16 +41,19 @@ const (
 	after
 )
 
-// phases count the events of a member by the phase of the one fault of a kind.
+// phases count the events of a member by the phase of the faults of a kind, which overlap.
 func phases(r *sim.Result, member, kind string) [3]map[history.Kind]int {
-	did, now := [3]map[history.Kind]int{{}, {}, {}}, before
+	did, now, faults := [3]map[history.Kind]int{{}, {}, {}}, before, 0
 	for i := range r.Events {
 		e := &r.Events[i]
 		switch {
 		case e.Kind == history.Fault && e.Text == kind && e.Result == history.ResultBegin:
 			now = during
+			faults++
 		case e.Kind == history.Fault && e.Text == kind:
-			now = after
+			if faults--; faults == 0 {
+				now = after
+			}
 		case strings.HasPrefix(e.Incarnation, member+"."):
 			did[now][e.Kind]++
 		}
@@ -59,10 +62,30 @@ func phases(r *sim.Result, member, kind string) [3]map[history.Kind]int {
 }
 
 // By all that it does a frozen member is not there; before and afterwards it is. That the
-// session is over it notices when it thaws.
+// session is over it notices when it thaws, which is when the last freeze ends.
 func TestAFrozenMemberStandsStill(t *testing.T) {
 	t.Parallel()
-	r := played(t, busy(sim.Fault{Kind: sim.FaultFreeze, Member: "m1", At: sim.Duration(10 * time.Second), For: sim.Duration(20 * time.Second)}))
+	for _, test := range []struct {
+		name    string
+		freezes [][2]time.Duration // from, to
+	}{
+		{"one", [][2]time.Duration{{10 * time.Second, 30 * time.Second}}},
+		{"one in another", [][2]time.Duration{{10 * time.Second, 30 * time.Second}, {12 * time.Second, 14 * time.Second}}},
+		{"one behind another", [][2]time.Duration{{10 * time.Second, 14 * time.Second}, {12 * time.Second, 17 * time.Second}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var faults []sim.Fault
+			for _, f := range test.freezes {
+				faults = append(faults, sim.Fault{Kind: sim.FaultFreeze, Member: "m1", At: sim.Duration(f[0]), For: sim.Duration(f[1] - f[0])})
+			}
+			standsStill(t, played(t, busy(faults...)))
+		})
+	}
+}
+
+func standsStill(t *testing.T, r *sim.Result) {
+	t.Helper()
 	did := phases(r, "m1", sim.FaultFreeze)
 	for _, kind := range []history.Kind{history.Fetched, history.Started, history.Enter, history.CommitSent, history.CommitAnswered} {
 		if did[before][kind] == 0 || did[during][kind] > 0 || did[after][kind] == 0 {
