@@ -183,5 +183,10 @@ func later() []bug {
 			test: "TestFencedByItsOwnNextJoin",
 			undo: []overlay.Edit{{File: kafka + "/commit.go", Old: "ErrFencedInstance) && !moving && id == id2 {", Now: "ErrFencedInstance) {"}},
 		},
+		{
+			what:   "a lease that ran out before the last commit of a stop or a revoke was no loss, and the commit was tried until its time was over",
+			commit: "cb94748", pkg: engine, test: "TestALeaseThatRunsOutBeforeTheLastCommitIsALoss",
+			undo: []overlay.Edit{{File: engine + "/commit.go", Old: "		e.loseAll(errLease) // a stop", Now: "		// a stop"}},
+		},
 	}
 }
