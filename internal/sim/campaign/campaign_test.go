@@ -67,9 +67,16 @@ func TestTheLedgerJoinsWhatTouches(t *testing.T) {
 func TestWhatIsCleanIsNotPlayedAgain(t *testing.T) {
 	t.Parallel()
 	c := &campaign{commit: "abc", chunk: 10, ledger: &ledger{lines: []entry{{seedRange{11, 20}, "plain", "abc", resultClean}}}}
-	got := c.chunks(series{ranges: []seedRange{{1, 25}}})
-	if want := []seedRange{{1, 10}, {21, 25}}; !reflect.DeepEqual(got, want) {
+	s := series{ranges: []seedRange{{1, 25}, {31, 40}}}
+	got := c.chunks(s)
+	if want := []seedRange{{1, 10}, {21, 25}, {31, 40}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	if all, left := s.String(), s.without(got); all != "1-25,31-40" || !strings.HasPrefix(left, ", but for 10 that") {
+		t.Errorf("says %q and %q", all, left)
+	}
+	if left := s.without(s.ranges); left != "" {
+		t.Errorf("says %q of nothing", left)
 	}
 }
 
@@ -179,14 +186,7 @@ func TestHalfOfWhatCIPlaysIsTheCommits(t *testing.T) {
 			t.Errorf("series %d: %v and %v", i, a[i].ranges, b[i].ranges)
 		}
 	}
-	count := func(s series) uint64 {
-		n := uint64(0)
-		for _, r := range s.ranges {
-			n += r.to - r.from + 1
-		}
-		return n
-	}
-	if count(a[0]) != 1000 || count(a[1]) != 150 || a[0].race || !a[1].race {
-		t.Errorf("%d and %d seeds", count(a[0]), count(a[1]))
+	if plain, race := seedsOf(a[0].ranges), seedsOf(a[1].ranges); plain != 1000 || race != 150 || a[0].race || !a[1].race {
+		t.Errorf("%d and %d seeds", plain, race)
 	}
 }

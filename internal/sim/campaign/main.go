@@ -113,6 +113,31 @@ type series struct {
 	ranges []seedRange
 }
 
+// String is the seeds as a-b, with commas between.
+func (s series) String() string {
+	var all []string
+	for _, r := range s.ranges {
+		all = append(all, r.String())
+	}
+	return strings.Join(all, ",")
+}
+
+// without says how many seeds are left out of what is to be played; empty: none.
+func (s series) without(todo []seedRange) string {
+	if left := seedsOf(s.ranges) - seedsOf(todo); left > 0 {
+		return fmt.Sprintf(", but for %d that the ledger has as clean: they count for no VACUOUS", left)
+	}
+	return ""
+}
+
+func seedsOf(ranges []seedRange) uint64 {
+	n := uint64(0)
+	for _, r := range ranges {
+		n += r.to - r.from + 1
+	}
+	return n
+}
+
 // seedRange is from a to b, both included.
 type seedRange struct{ from, to uint64 }
 

@@ -66,6 +66,7 @@ func (c *campaign) play(s series, measure bool) error {
 	o := newOutcome()
 	begun := time.Now()
 	todo := c.chunks(s)
+	fmt.Fprintf(os.Stdout, "seeds %s (%s) at %s%s\n", s, how(s.race), c.commit, s.without(todo))
 	work := make(chan seedRange)
 	var wait sync.WaitGroup
 	for range c.procs {
