@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,11 @@ func Checks() []string {
 
 // linesPerCheck is how many violations of one check are printed of a run.
 const linesPerCheck = 3
+
+// violates reports whether a check found something. A run that is not over violates nothing.
+func (r *Result) violates(name string) bool {
+	return r != nil && slices.ContainsFunc(r.Violations, func(v string) bool { return strings.HasPrefix(v, name+": ") })
+}
 
 // hit is how many faults had an effect.
 func (r *Result) hit() int {
