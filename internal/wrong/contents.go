@@ -102,6 +102,12 @@ func positions() []wrong {
 func memories() []wrong {
 	return []wrong{
 		{
+			"a stop leaves its workers", "L7",
+			"a goroutine has an owner that waits for it",
+			one(engine("engine.go", `	e.pool.stop()
+`, ``)),
+		},
+		{
 			"no limit ahead of the line", "S14",
 			"MaxAhead bounds what is remembered past a record that is not finished",
 			one(core("pause.go", `p.ahead = ahead >= m.cfg.MaxAhead`, `p.ahead = false`)),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/troupe-go/troupe/internal/check"
 	"github.com/troupe-go/troupe/internal/overlay"
+	"github.com/troupe-go/troupe/internal/probe"
 	"github.com/troupe-go/troupe/internal/sim"
 )
 
@@ -16,7 +17,7 @@ import (
 // are caught is for `make wrong`.
 func TestTable(t *testing.T) {
 	t.Parallel()
-	checks := map[string]int{}
+	checks := map[string]int{probe.L7: 0}
 	for _, c := range check.All() {
 		checks[c.Name] = 0
 	}

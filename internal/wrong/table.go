@@ -5,7 +5,7 @@ import "github.com/troupe-go/troupe/internal/overlay"
 // wrong is a runtime that decides one thing wrongly.
 type wrong struct {
 	name  string
-	check string // of internal/check: it must find a violation
+	check string // of internal/check, or a probe: it must find a violation
 	why   string // what the decision is about
 	edits []overlay.Edit
 }
