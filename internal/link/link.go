@@ -110,8 +110,10 @@ func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, err
 	if l.tap != nil {
 		toBroker, toClient = l.tap()
 	}
-	l.wg.Go(func() { l.pump(c, true, toBroker) })
-	l.wg.Go(func() { l.pump(c, false, toClient) })
+	answers, over := make(chan []byte, underWay), make(chan struct{})
+	l.wg.Go(func() { l.ask(c, toBroker) })
+	l.wg.Go(func() { listen(c, toClient, answers, over) })
+	l.wg.Go(func() { l.answer(c, answers, over) })
 	return client, nil
 }
 
@@ -126,17 +128,55 @@ func (l *Link) add(c *conn) bool {
 	return true
 }
 
-// pump copies one direction until either end is closed.
-func (l *Link) pump(c *conn, out bool, tap io.Writer) {
+// piece is how many bytes pass at once.
+const piece = 16 << 10
+
+// ask copies what goes to the broker until either end is closed.
+func (l *Link) ask(c *conn, tap io.Writer) {
 	defer l.drop(c)
-	from, to := c.broker, c.client
-	if out {
-		from, to = c.client, c.broker
-	}
-	buf := make([]byte, 16<<10)
+	buf := make([]byte, piece)
 	for {
-		n, err := from.Read(buf)
-		if n > 0 && !l.carry(c, out, tap, to, buf[:n]) || err != nil {
+		n, err := c.client.Read(buf)
+		if n > 0 && !l.carry(c, true, tap, c.broker, buf[:n]) || err != nil {
+			return
+		}
+	}
+}
+
+// underWay is how many pieces of a broker's answers wait for the link, as in the buffers of
+// a socket.
+const underWay = 64
+
+// listen takes the broker's answers when it gives them: a tap that heard of each when the
+// one before has passed would take an old answer for a new one. It ends with the connection.
+func listen(c *conn, tap io.Writer, answers chan<- []byte, over <-chan struct{}) {
+	defer close(answers)
+	for {
+		b := make([]byte, piece)
+		n, err := c.broker.Read(b)
+		if n > 0 {
+			_, _ = tap.Write(b[:n]) // a tap returns no error
+			select {
+			case answers <- b[:n]:
+			case <-over:
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// answer brings the answers to the client until either end is closed.
+func (l *Link) answer(c *conn, answers <-chan []byte, over chan<- struct{}) {
+	defer l.drop(c)
+	defer close(over)
+	for b := range answers {
+		if l.Latency > 0 {
+			l.sleep(l.Latency)
+		}
+		if !l.carry(c, false, io.Discard, c.client, b) {
 			return
 		}
 	}
@@ -144,12 +184,6 @@ func (l *Link) pump(c *conn, out bool, tap io.Writer) {
 
 // carry brings some bytes to the other end, and reports whether the connection goes on.
 func (l *Link) carry(c *conn, out bool, tap, to io.Writer, b []byte) bool {
-	if !out {
-		_, _ = tap.Write(b) // a tap returns no error
-		if l.Latency > 0 {
-			l.sleep(l.Latency)
-		}
-	}
 	if !l.passes(nil) {
 		return false
 	}
@@ -161,9 +195,7 @@ func (l *Link) carry(c *conn, out bool, tap, to io.Writer, b []byte) bool {
 	if !l.passes(nil) { // a delay may have outlasted it
 		return false
 	}
-	if out {
-		_, _ = tap.Write(b)
-	}
+	_, _ = tap.Write(b)
 	_, err := to.Write(b)
 	return err == nil && len(b) == whole
 }

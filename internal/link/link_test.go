@@ -5,7 +5,9 @@ package link_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,4 +60,53 @@ func TestADialEndsWithItsContext(t *testing.T) {
 			t.Errorf("got %v after %v, want that it is canceled at once", err, time.Since(begun))
 		}
 	})
+}
+
+// A tap hears of an answer when the broker gives it, however long the one before is on its way.
+func TestATapIsAheadOfTheWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, broker := net.Pipe()
+		begun := time.Now()
+		var heard []time.Duration
+		l := link.New(
+			func(context.Context, string, string) (net.Conn, error) { return ours, nil },
+			func() (io.Writer, io.Writer) {
+				return io.Discard, writer(func() { heard = append(heard, time.Since(begun)) })
+			},
+		)
+		l.Add(&link.Rule{In: true, Delay: time.Second})
+		client, err := l.Dial(t.Context(), "tcp", "broker:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for range 3 {
+				_, _ = broker.Write([]byte{1})
+			}
+		}()
+		var got []time.Duration
+		for range 3 {
+			if _, err := io.ReadFull(client, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, time.Since(begun))
+		}
+		l.Kill()
+		l.Wait()
+		if want := make([]time.Duration, 3); !slices.Equal(heard, want) {
+			t.Errorf("the tap heard at %v, want %v", heard, want)
+		}
+		if want := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second}; !slices.Equal(got, want) {
+			t.Errorf("the client got them at %v, want %v", got, want)
+		}
+	})
+}
+
+// writer is told of each piece.
+type writer func()
+
+func (w writer) Write(b []byte) (int, error) {
+	w()
+	return len(b), nil
 }
