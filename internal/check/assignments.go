@@ -37,12 +37,13 @@ const (
 type assignments struct {
 	byEpoch   map[holding]map[uint64]*assignment
 	byHolding map[holding][]*assignment                // ascending by begin
-	byTP      map[observe.TopicPartition][]*assignment // ascending by begin
+	byTP      map[observe.TopicPartition][]*assignment // ascending by begin; without those that an expulsion had overtaken
 	started   map[uint64]*history.Event                // the runtime's Started, by the Seq of the journal's Enter
 	killed    map[string]uint64                        // when an incarnation was, by name
 	replaced  map[string]uint64                        // when another one had its instance id, by name
 	expelled  map[string][]uint64                      // when an admin took it out of the group, by name
 	freezes   map[string][]freeze                      // ascending, by name of the incarnation
+	out       map[string]bool                          // taken out by an admin, and not joined since, by name; false: it joined
 }
 
 // freeze is a time in which a process stands still. It learns nothing then.
@@ -94,6 +95,7 @@ func assignmentsOf(events []history.Event) *assignments {
 		map[string]uint64{},
 		map[string][]uint64{},
 		map[string][]freeze{},
+		map[string]bool{},
 	}
 	instances := map[string]string{}    // the incarnation that has an instance id
 	passed := map[call]*history.Event{} // the last Started that no Enter has followed yet
@@ -108,13 +110,14 @@ func assignmentsOf(events []history.Event) *assignments {
 		case history.Stopped:
 			as.end(as.known(e), e.Seq, false, howEnded(e))
 		case history.MemberIs:
+			as.out[e.Incarnation] = false
 			as.member(e, instances)
 		case history.Fault:
 			as.freeze(e)
 		case history.Killed:
 			as.killed[e.Incarnation] = e.Seq
 		case history.Expelled:
-			as.expelled[e.Incarnation] = append(as.expelled[e.Incarnation], e.Seq)
+			as.expel(e)
 		case history.ShutdownEnded:
 			as.endAll(e)
 		case history.Started:
@@ -162,7 +165,19 @@ func (as *assignments) begin(e *history.Event) {
 	}
 	a.begin, a.known, a.start = e.Seq, true, e.Offset
 	as.byHolding[a.holding] = append(as.byHolding[a.holding], a)
-	as.byTP[a.tp] = append(as.byTP[a.tp], a)
+	if !as.out[e.Incarnation] {
+		as.byTP[a.tp] = append(as.byTP[a.tp], a)
+	}
+}
+
+// expel notes that an admin took e's incarnation out of the group. An assignment whose answer
+// was under way is told of later, when the partition may be another one's. Whether it joined
+// since is known where joins are watched.
+func (as *assignments) expel(e *history.Event) {
+	as.expelled[e.Incarnation] = append(as.expelled[e.Incarnation], e.Seq)
+	if _, watched := as.out[e.Incarnation]; watched {
+		as.out[e.Incarnation] = true
+	}
 }
 
 func (*assignments) end(a *assignment, seq uint64, taken bool, how ending) {

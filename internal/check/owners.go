@@ -134,8 +134,9 @@ func (r *register) isLate(before, e *history.Event) bool {
 }
 
 // Owner judges S4: an accepted commit was issued within an assignment of its sender that
-// no other one followed. Where the wire was watched, the member that sent it is the one
-// that the group says has the partition.
+// no other one followed. One that an expulsion had overtaken does not count: its member is
+// told of it when the group has given the partition away. Where the wire was watched, the
+// member that sent the commit is the one that the group says has the partition.
 func Owner(events []history.Event) Verdict { return owner(newFacts(events)) }
 
 func owner(f *facts) Verdict {
