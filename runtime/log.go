@@ -105,7 +105,7 @@ func (l *eventLog) escalated(ev observe.Escalated) {
 		l.logger.Info("partition restarted by an operator", tp(ev.TP), epoch(ev.Epoch))
 		return
 	}
-	l.logger.Error("failure escalated: the partition is rebuilt from its commit line", append(reason(ev.Failure), tp(ev.TP), epoch(ev.Epoch))...)
+	l.logger.Error("failure escalated: the partition begins again at its commit line", append(reason(ev.Failure), tp(ev.TP), epoch(ev.Epoch))...)
 }
 
 func gapText(err error) string {

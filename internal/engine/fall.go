@@ -32,10 +32,14 @@ func (e *Engine) await(s signal, until time.Time) bool {
 }
 
 // stopping lets go of a partition whose actor is stopped from above: it panicked and is
-// rebuilt, or the group supervisor did and the runtime ends.
+// rebuilt or was at its end, or the group supervisor did and the runtime ends.
 func (p *partition) stopping() {
 	if p.e.fell.happened() {
 		p.release(actors.ErrShutdown, time.Now().Add(p.e.opts.CommitTimeout))
+		return
+	}
+	if p.ending != nil {
+		p.release(p.ending.cause, p.ending.limit)
 		return
 	}
 	p.release(actors.ErrRestart, time.Time{})

@@ -28,6 +28,7 @@ type part struct {
 	pid     *actor.PID // nil while it waits for its rebuild
 	budget  supervision.Budget
 	rebuilt int64 // the commit line at the last rebuild
+	ends    bool  // its actor was told to finish: it is not begun again
 	wait    *time.Timer
 	from    beginning // of the rebuild that it waits for
 
@@ -126,7 +127,7 @@ func (g *group) tick() {
 	g.lookAtLease()
 	if g.e.hit(failpoint.Tick) == nil {
 		for _, p := range g.parts {
-			if p.pid != nil {
+			if p.pid != nil && !p.ends {
 				g.ctx.Send(p.pid, tick{})
 			}
 		}
@@ -170,13 +171,11 @@ func (g *group) spawn(p *part, from beginning) {
 // is nothing to drain, whether its end was clean is known, and it is not begun again.
 func (g *group) forward(msg toPartition) {
 	p := g.parts[msg.a]
-	if p == nil {
+	if p == nil || p.ends {
 		return
 	}
-	if _, ends := msg.msg.(finish); ends {
-		delete(g.parts, msg.a)
-	}
 	if p.pid != nil {
+		_, p.ends = msg.msg.(finish)
 		g.ctx.Send(p.pid, msg.msg)
 		return
 	}
@@ -186,14 +185,22 @@ func (g *group) forward(msg toPartition) {
 	case halted:
 		p.a.stops(m.to)
 	case finish:
-		p.wait.Stop()
-		p.a.fence.raise()
-		p.a.drained.happen()
-		p.a.done.happen()
+		g.over(p)
 	case drain:
 		p.wait.Stop()
 		p.a.drained.happen()
 	}
+}
+
+// over ends a partition that has no actor.
+func (g *group) over(p *part) {
+	delete(g.parts, p.a)
+	if p.wait != nil {
+		p.wait.Stop()
+	}
+	p.a.fence.raise()
+	p.a.drained.happen()
+	p.a.done.happen()
 }
 
 // watchLease looks at the lease when it may have run out.

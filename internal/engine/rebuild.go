@@ -27,7 +27,8 @@ type (
 	resume struct{ part *part }
 )
 
-// escalated rebuilds a partition, within its budget and after a backoff.
+// escalated rebuilds a partition, within its budget and after a backoff. One whose actor
+// did not live to finish is over instead: whoever waits for that is to wait no longer.
 func (g *group) escalated(msg *escalation) {
 	p := g.parts[msg.a]
 	if p == nil {
@@ -38,6 +39,10 @@ func (g *group) escalated(msg *escalation) {
 		p.a.clean.Store(false)
 	}
 	p.pid, p.failure, p.stopped = nil, nil, false
+	if p.ends {
+		g.over(p)
+		return
+	}
 	policy := p.a.topic.Supervision
 	if p.rebuilt != msg.handoff.Next {
 		p.budget.Refill()
@@ -116,10 +121,16 @@ func (g *group) failed(child *actor.PID, reason *panicError) {
 
 // terminated is an actor of a partition that has ended.
 func (g *group) terminated(child *actor.PID) {
-	if p := g.partOf(child); p != nil {
-		p.stopped = true
-		g.rebuild(p)
+	p := g.partOf(child)
+	if p == nil {
+		return
 	}
+	if p.ends && p.a.done.happened() {
+		delete(g.parts, p.a)
+		return
+	}
+	p.stopped = true
+	g.rebuild(p)
 }
 
 func (g *group) partOf(child *actor.PID) *part {

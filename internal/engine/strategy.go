@@ -98,7 +98,7 @@ func (s overGroup) HandleFailure(
 	supervisor.StopChildren(child)
 	err := crash(reason)
 	s.e.root.Send(s.e.group, childFailed{child, err})
-	s.e.opts.Logger.Error("a partition supervisor failed and is rebuilt", zap.String("actor", child.Id),
+	s.e.opts.Logger.Error("a partition supervisor failed", zap.String("actor", child.Id),
 		zap.String("message", fmt.Sprintf("%T", message)), zap.Error(err), zap.ByteString("stack", err.stack))
 }
 

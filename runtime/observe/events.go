@@ -142,7 +142,8 @@ type (
 		Failure supervision.Failure
 	}
 
-	// Escalated is sent when a failure is handed up: the partition is rebuilt.
+	// Escalated is sent when a failure is handed up: the partition is rebuilt, unless it is
+	// on its way to another member.
 	Escalated struct {
 		TP      TopicPartition
 		Epoch   Epoch
