@@ -194,5 +194,14 @@ func campaigned() []bug {
 			commit: "cb94748", pkg: engine, test: "TestALeaseThatRunsOutBeforeTheLastCommitIsALoss",
 			undo: []overlay.Edit{{File: engine + "/commit.go", Old: "		e.loseAll(errLease) // a stop", Now: "		// a stop"}},
 		},
+		{
+			what:   "a partition whose actor panicked at its last commit was waited for until the time was over, and nobody was told",
+			commit: "5a61910", pkg: engine, test: "TestAPartitionThatPanicsAtItsLastCommitIsOver",
+			undo: []overlay.Edit{{
+				File: engine + "/group.go",
+				Old:  "		_, p.ends = msg.msg.(finish)\n",
+				Now:  "		if _, ends := msg.msg.(finish); ends {\n			delete(g.parts, msg.a)\n		}\n",
+			}},
+		},
 	}
 }
