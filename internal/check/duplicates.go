@@ -22,7 +22,7 @@ import (
 //     record was in flight (guarantees 1.7);
 //   - when the line was held below it, by a record that the first assignment did not
 //     finish: finished records above the line do not travel in the commit's metadata yet
-//     (1.6, A12);
+//     (1.6, A12). That record may be gone from the log by then: it was fetched before;
 //   - when the first assignment was lost, killed, or cut while a commit had no
 //     acknowledgment, or while its process was frozen, so that it sent none, behind the
 //     finish or in the revoke that the finish was in: the window that is not committed (1.6);
@@ -206,7 +206,7 @@ func (d *duplicity) line(a *assignment) int64 {
 	if !a.known {
 		line = math.MinInt64
 	}
-	existing := d.f.surviving()[a.tp]
+	existing := d.f.had(a)
 	i, _ := slices.BinarySearch(existing, a.start)
 	for _, offset := range existing[i:] {
 		for len(done) > 0 && done[0] < offset {

@@ -47,12 +47,18 @@ func one(e ...ev) []ev { return e }
 
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
+	batch := func(n int, from, to int64) ev { e := epoch(1, span(history.Fetched, from, to)); e.Count = n; return e }
+	removed := span(history.Removed, 1, 2)
 	copyOf := func(n uint64, offset int64) ev { return epoch(n, of(history.Forwarded, offset)) }
 	judge(t, check.Duplicates, []judged{
 		{"nothing", nil, 0, nil},
 		{"each once", join(acks(2), one(begins(1, 0)), calls(1, 0, 1)), 2, nil},
 		{"of no known assignment", join(acks(1), calls(0, 0)[1:], calls(0, 0)[1:]), 0, nil},
 		{"handed over", join(acks(2), one(begins(1, 0)), calls(1, 0), resent(1, 1), one(drained(revoked())), byB(begins(1, 1)), byB(calls(1, 1)...)), 2, nil},
+		{
+			"the line was held by one that the log has no more", join(acks(3), one(begins(1, 0), batch(3, 0, 3), removed), calls(1, 0, 2), resent(1, 1), one(drained(revoked())),
+				byB(begins(1, 1)), byB(calls(1, 2)...)), 2, nil,
+		},
 		{
 			"the line was held below it", join(acks(3), one(begins(1, 0)), calls(1, 0, 2), resent(1, 1), one(drained(revoked())),
 				byB(begins(1, 1)), byB(calls(1, 1, 2)...)), 3, nil,
@@ -126,6 +132,10 @@ func TestDuplicates(t *testing.T) {
 		{"dead letters, each once", join(acks(1), one(begins(1, 0), copyOf(1, 0))), 1, nil},
 		{"two copies, one acknowledgment", join(acks(1), one(begins(1, 0), copyOf(1, 0), deadLetter(0), deadLetter(0))), 1, nil},
 
+		{
+			"the line was held by one that was not fetched", join(acks(3), one(begins(1, 0), batch(2, 0, 3), removed), calls(1, 0, 2), resent(1, 1), one(drained(revoked())),
+				byB(begins(1, 1)), byB(calls(1, 2)...)), 2, []string{"t/0 offset 2 was finished by a, epoch 1, and again by b, epoch 1: nothing held the line"},
+		},
 		{
 			"a late commit that the owner in between has not found", join(acks(2), one(begins(1, 0), epoch(1, sent(0)), epoch(1, unknown(0))), calls(1, 0), resent(1, 1),
 				one(lost()), byB(begins(1, 1), lost()), one(begins(2, 0)), calls(2, 0)), 1, []string{"accepted"},

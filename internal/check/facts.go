@@ -20,6 +20,7 @@ type facts struct {
 	finished map[place]uint64
 	records  map[observe.TopicPartition][]int64
 	left     map[observe.TopicPartition][]int64
+	batches  map[term][]*history.Event // what was fetched
 }
 
 func newFacts(events []history.Event) *facts { return &facts{events: events} }
@@ -105,6 +106,57 @@ func (f *facts) surviving() map[observe.TopicPartition][]int64 {
 		}
 	}
 	return f.left
+}
+
+// had are the surviving offsets, and those of records that the test removed when a had
+// fetched them already: such a record waits in its lane like any other, and holds the line.
+// Of a batch that brought what survived alone they are none. Where a batch goes back, as
+// after a rebuild, a has what is fetched from there on.
+func (f *facts) had(a *assignment) []int64 {
+	surviving, removed := f.surviving()[a.tp], f.excuses().removed[a.tp]
+	if removed == nil {
+		return surviving
+	}
+	var gone []int64
+	next := a.start
+	for _, e := range f.fetched()[term{a.holding, a.epoch}] {
+		if e.Offset < next {
+			gone = nil
+		}
+		next = e.To
+		if within(surviving, e) >= e.Count {
+			continue
+		}
+		for offset := e.Offset; offset < e.To; offset++ {
+			if removed.has(offset) && f.exists(place{a.tp, offset}) {
+				gone = append(gone, offset)
+			}
+		}
+	}
+	all := slices.Concat(surviving, gone)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// within counts the offsets, ascending, that a batch spans.
+func within(offsets []int64, batch *history.Event) int {
+	from, _ := slices.BinarySearch(offsets, batch.Offset)
+	to, _ := slices.BinarySearch(offsets, batch.To)
+	return to - from
+}
+
+// fetched are the batches of each assignment, in order.
+func (f *facts) fetched() map[term][]*history.Event {
+	if f.batches != nil {
+		return f.batches
+	}
+	f.batches = map[term][]*history.Event{}
+	for i := range f.events {
+		if e := &f.events[i]; e.Kind == history.Fetched {
+			f.batches[termOf(e)] = append(f.batches[termOf(e)], e)
+		}
+	}
+	return f.batches
 }
 
 // exists reports whether a record is known to have had an offset.

@@ -11,7 +11,8 @@ import (
 // Holes judges S12: offsets that hold no record, such as transaction markers, aborted and
 // compacted records, hold no line. Where an assignment ended with everything drained and
 // committed, its last commit is behind the records that it finished in a row from its
-// start, whatever lies between them. And where the harness says that the run has settled
+// start, whatever lies between them. What it had fetched before it was removed is no hole
+// to it. And where the harness says that the run has settled
 // (history.Settled), the group has committed up to the end of the log, behind its last
 // hole, unless a record is not finished or the partition is stopped. Compared are holes.
 func Holes(events []history.Event) Verdict { return holes(newFacts(events)) }

@@ -13,6 +13,8 @@ func TestHoles(t *testing.T) {
 	log := func(from, to int64) ev { return ev{Kind: history.LogObserved, Offset: from, To: to} }
 	stopped := epoch(1, ev{Kind: history.Paused, Incarnation: "a", Text: "operator"})
 	resumed := epoch(1, ev{Kind: history.Resumed, Incarnation: "a", Text: "operator"})
+	batch := func(n int, from, to int64) ev { e := epoch(1, span(history.Fetched, from, to)); e.Count = n; return e }
+	gone := span(history.Removed, 1, 3)
 	two := []ev{acked(0), acked(3), begins(1, 0)} // 1 and 2 are a hole
 	judge(t, check.Holes, []judged{
 		{"nothing", nil, 0, nil},
@@ -22,6 +24,8 @@ func TestHoles(t *testing.T) {
 		{"behind the last marker", join(two, calls(1, 0, 3), resent(1, 5), one(drained(revoked()))), 1, nil},
 		{"compacted away", join(acks(4), one(span(history.Removed, 1, 3), begins(1, 0)), calls(1, 0, 3), resent(1, 4), one(drained(revoked()))), 1, nil},
 		{"compacted away while it ran", join(acks(4), one(begins(1, 0), enter(1), span(history.Removed, 1, 3)), calls(1, 0, 3), resent(1, 1), one(drained(revoked()))), 0, nil},
+		{"compacted away while it waited in its lane", join(acks(4), one(begins(1, 0), batch(4, 0, 4), gone), calls(1, 0, 3), resent(1, 1), one(drained(revoked()))), 0, nil},
+		{"one of two compacted away while it waited", join(acks(4), one(begins(1, 0), batch(3, 0, 4), gone), calls(1, 0, 3), resent(1, 1), one(drained(revoked()))), 0, nil},
 		{"at the start", join(one(acked(2), begins(1, 0)), calls(1, 2), resent(1, 3), one(drained(revoked()))), 1, nil},
 		{"not finished behind it", join(two, calls(1, 0), resent(1, 1), one(drained(revoked()))), 0, nil},
 		{"not drained", join(two, calls(1, 0, 3), resent(1, 1), one(cut(revoked()))), 0, nil},
@@ -37,6 +41,9 @@ func TestHoles(t *testing.T) {
 
 		{"stuck at it", join(two, calls(1, 0, 3), resent(1, 1), one(drained(revoked()))), 1, []string{"a: t/0 epoch 1 finished all records up to 3 and ended at the line 1: a hole begins at 1"}},
 		{"stuck at what was compacted away", join(acks(4), one(span(history.Removed, 1, 3), begins(1, 0)), calls(1, 0, 3), resent(1, 1), one(drained(revoked()))), 1, []string{"a hole begins at 1"}},
+		{"fetched without what was compacted away", join(acks(4), one(begins(1, 0), batch(2, 0, 4), gone), calls(1, 0, 3), resent(1, 1), one(drained(revoked()))), 1, []string{"a hole begins at 1"}},
+		{"fetched again without it", join(acks(4), one(begins(1, 0), batch(4, 0, 4), batch(2, 0, 4), gone), calls(1, 0, 3), resent(1, 1), one(drained(revoked()))), 1, []string{"a hole begins at 1"}},
+		{"another assignment had fetched it", join(acks(4), one(begins(1, 0)), byB(batch(4, 0, 4)), one(gone), calls(1, 0, 3), resent(1, 1), one(drained(revoked()))), 1, []string{"a hole begins at 1"}},
 		{"never committed", join(two, calls(1, 0, 3), one(drained(revoked()))), 1, []string{"ended at the line 0"}},
 		{"refused", join(two, calls(1, 0, 3), one(epoch(1, sent(4)), epoch(1, refused(4)), drained(revoked()))), 1, []string{"line 0"}},
 		{"stuck at the first", join(one(acked(2), begins(1, 0)), calls(1, 2), one(drained(revoked()))), 1, []string{"a hole begins at 0"}},
