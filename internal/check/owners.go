@@ -26,6 +26,8 @@ func committed(f *facts) Verdict {
 			wire.reset(e)
 		case e.Kind == history.CommittedObserved:
 			polled.observe(e)
+		case e.Kind == history.Assigned:
+			wire.found(e)
 		case e.Kind == history.CommitOnWire && e.Result == history.ResultOK:
 			wire.observe(e)
 		default:
@@ -108,6 +110,15 @@ func (r *register) observe(e *history.Event) {
 		return
 	}
 	r.verdict.add([]uint64{before.Seq, e.Seq}, "%s: the committed offset fell from %d to %d", e.TP(), before.Offset, e.Offset)
+}
+
+// found takes a line at which an assignment begins, where a commit of unknown outcome has
+// brought it back: nobody has seen the answer of that one. Any other is judged by what is
+// committed next.
+func (r *register) found(e *history.Event) {
+	if before := r.last[e.TP()]; before != nil && e.Offset < before.Offset && r.isLate(before, e) {
+		r.last[e.TP()] = e
+	}
 }
 
 // isReset reports whether an admin explains a fall; each does so once.

@@ -26,6 +26,9 @@ func TestCommitted(t *testing.T) {
 		{"the windows do not mix", run(wire("m", "", 5), committed(4), committed(5)), 1, nil},
 		{"the runtime alone is no comparison", run(sent(1), ok(1), sent(2), ok(2)), 0, nil},
 
+		{
+			"an owner begins at a line that came back unseen", run(wire("m", "m", 5), sent(3), unknown(3), inB(begins(1, 3)), wire("n", "n", 4)), 1, nil,
+		},
 		{"an older acknowledgment closes nothing", run(sent(5), ok(5), epoch(2, sent(3)), epoch(2, unknown(3)), committed(5), committed(3)), 1, nil},
 
 		{"after an acknowledgment", run(sent(3), unknown(3), sent(5), ok(5), committed(5), committed(3)), 1, nil},
@@ -38,6 +41,8 @@ func TestCommitted(t *testing.T) {
 		{"of another partition", run(sent(3), ok(3), settled, other(committed(2))), 0, nil},
 
 		{"a fall", run(committed(5), committed(3)), 1, []string{"t/0: the committed offset fell from 5 to 3"}},
+		{"an owner begins too low", run(wire("m", "m", 5), sent(3), unknown(3), inB(begins(1, 2)), wire("n", "n", 4)), 1, []string{"fell from 5 to 4"}},
+		{"below where the owner began", run(wire("m", "m", 5), sent(3), unknown(3), inB(begins(1, 3)), wire("n", "n", 2)), 1, []string{"fell from 3 to 2"}},
 		{"gone", run(committed(5), committed(-1)), 1, []string{"fell from 5 to -1"}},
 		{"a fall on the wire", run(wire("m", "", 5), wire("n", "", 3)), 1, []string{"fell from 5 to 3"}},
 		{"below what the admin set", run(committed(5), reset(3), committed(2)), 1, []string{"fell from 5 to 2"}},
