@@ -118,7 +118,7 @@ sim-race: ## the same with the race detector
 	$(GO) run ./internal/sim/campaign -race -seeds $(SEEDS)
 
 .PHONY: sim-ci
-sim-ci: ## what CI plays: 1,000 seeds, and 150 with the race detector, half of them from the commit
+sim-ci: ## 1,000 seeds, and 150 with the race detector, half of them from the commit
 	$(GO) run ./internal/sim/campaign -ci
 
 .PHONY: sweep
