@@ -29,6 +29,8 @@ func beMember(file string) int {
 	if err != nil {
 		return complain(err)
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
 	journal, err := os.OpenFile(s.Journal, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return complain(err)
@@ -39,8 +41,6 @@ func beMember(file string) int {
 	if err != nil {
 		return complain(err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
 	go func() { // ends with the process: stdin is a pipe that the parent holds open
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(exitFailed)
@@ -141,9 +141,19 @@ func (m *member) signal(s syscall.Signal) {
 	}
 }
 
-// terminate ends the member by SIGTERM and returns its exit code.
+// terminate ends the member by SIGTERM and returns its exit code. A process that has a
+// journal hears the signal; before that it would die of it.
 func (m *member) terminate() int {
 	m.t.Helper()
+	eventually(m.t, m.spec.Name+" hears signals", func() bool {
+		select {
+		case <-m.ended:
+			return true
+		default:
+		}
+		_, err := os.Stat(m.spec.Journal)
+		return err == nil
+	})
 	m.signal(syscall.SIGTERM)
 	return m.exit()
 }
