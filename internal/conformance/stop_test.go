@@ -49,6 +49,16 @@ func TestCleanStop(t *testing.T) {
 	}
 }
 
+// wantTakenOver has another member finish what the one that stopped has left of a topic of
+// one partition, and judges both.
+func (b *bed) wantTakenOver(topic string, end int64) {
+	b.t.Helper()
+	second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
+	b.waitLine(topic, 0, end)
+	second.stops(exitClean)
+	b.wantRepeatsAboveLines(b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+}
+
 // A call that does not return holds a stop up to its budget and no longer. What it had is
 // delivered again.
 func TestStopWithACallThatHangs(t *testing.T) {
@@ -64,10 +74,7 @@ func TestStopWithACallThatHangs(t *testing.T) {
 		b.waitLine(topic, 0, 12)
 		first.stops(exitNotDrained)
 		b.wantCommitted(topic, 12)
-		second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
-		b.waitLine(topic, 0, 30)
-		second.stops(exitClean)
-		b.wantRepeatsAboveLines(b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+		b.wantTakenOver(topic, 30)
 	})
 }
 
@@ -93,10 +100,7 @@ func TestStopWhileTheBrokerIsAway(t *testing.T) {
 				b.release(b.file("release"))
 				first.waitFinished(30)
 				first.stops(exitNotDrained)
-				second := b.start(spec{Name: "b", Topics: []topicSpec{{Name: topic, Lanes: 3}}})
-				b.waitLine(topic, 0, 30)
-				second.stops(exitClean)
-				b.wantRepeatsAboveLines(b.judge([]string{topic}, check.S1, check.S2, check.S3, check.S5, check.S6))
+				b.wantTakenOver(topic, 30)
 			})
 		})
 	}
