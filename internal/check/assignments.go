@@ -19,6 +19,8 @@ type assignment struct {
 
 	revoking uint64 // Seq of the beginning of its revoke; 0: none
 
+	perhaps bool // an expulsion that may not have been done had overtaken it
+
 	known bool  // where it began is in the history
 	start int64 // the first offset that is fetched
 }
@@ -43,8 +45,17 @@ type assignments struct {
 	replaced  map[string]uint64                        // when another one had its instance id, by name
 	expelled  map[string][]uint64                      // when an admin took it out of the group, by name
 	freezes   map[string][]freeze                      // ascending, by name of the incarnation
-	out       map[string]bool                          // taken out by an admin, and not joined since, by name; false: it joined
+	out       map[string]expulsion                     // by an admin, and not joined since, by name; none: it joined
 }
+
+// expulsion is whether an incarnation is out of its group.
+type expulsion int
+
+const (
+	none    expulsion = iota
+	unknown           // nobody answered the admin
+	done
+)
 
 // freeze is a time in which a process stands still. It learns nothing then.
 type freeze struct {
@@ -95,7 +106,7 @@ func assignmentsOf(events []history.Event) *assignments {
 		map[string]uint64{},
 		map[string][]uint64{},
 		map[string][]freeze{},
-		map[string]bool{},
+		map[string]expulsion{},
 	}
 	instances := map[string]string{}    // the incarnation that has an instance id
 	passed := map[call]*history.Event{} // the last Started that no Enter has followed yet
@@ -110,7 +121,7 @@ func assignmentsOf(events []history.Event) *assignments {
 		case history.Stopped:
 			as.end(as.known(e), e.Seq, false, howEnded(e))
 		case history.MemberIs:
-			as.out[e.Incarnation] = false
+			as.out[e.Incarnation] = none
 			as.member(e, instances)
 		case history.Fault:
 			as.freeze(e)
@@ -165,7 +176,8 @@ func (as *assignments) begin(e *history.Event) {
 	}
 	a.begin, a.known, a.start = e.Seq, true, e.Offset
 	as.byHolding[a.holding] = append(as.byHolding[a.holding], a)
-	if !as.out[e.Incarnation] {
+	a.perhaps = as.out[e.Incarnation] == unknown
+	if as.out[e.Incarnation] != done {
 		as.byTP[a.tp] = append(as.byTP[a.tp], a)
 	}
 }
@@ -175,8 +187,13 @@ func (as *assignments) begin(e *history.Event) {
 // since is known where joins are watched.
 func (as *assignments) expel(e *history.Event) {
 	as.expelled[e.Incarnation] = append(as.expelled[e.Incarnation], e.Seq)
-	if _, watched := as.out[e.Incarnation]; watched {
-		as.out[e.Incarnation] = true
+	was, watched := as.out[e.Incarnation]
+	switch {
+	case !watched || was == done:
+	case e.Result == history.ResultUnknown:
+		as.out[e.Incarnation] = unknown
+	default:
+		as.out[e.Incarnation] = done
 	}
 }
 
@@ -224,6 +241,19 @@ func latest(list []*assignment, seq uint64) *assignment {
 		return list[i-1]
 	}
 	return nil
+}
+
+// owner is the assignment that has own's partition at seq. One that an expulsion may have
+// overtaken counts for its own commits alone: the group took them, so it was not done.
+func (as *assignments) owner(own *assignment, tp observe.TopicPartition, seq uint64) *assignment {
+	list := as.byTP[tp]
+	for {
+		a := latest(list, seq)
+		if a == nil || a == own || !a.perhaps {
+			return a
+		}
+		seq = a.begin
+	}
 }
 
 // dropped is when an admin took a's incarnation out of the group, if that was before seq;

@@ -146,7 +146,8 @@ func (r *register) isLate(before, e *history.Event) bool {
 
 // Owner judges S4: an accepted commit was issued within an assignment of its sender that
 // no other one followed. One that an expulsion had overtaken does not count: its member is
-// told of it when the group has given the partition away. Where the wire was watched, the
+// told of it when the group has given the partition away. Where nobody knows whether the
+// expulsion was done, it counts for its own commits, which the group took. Where the wire was watched, the
 // member that sent the commit is the one that the group says has the partition.
 func Owner(events []history.Event) Verdict { return owner(newFacts(events)) }
 
@@ -160,7 +161,7 @@ func owner(f *facts) Verdict {
 		v.Compared++
 		e := c.sent
 		own := as.byEpoch[holdingOf(e)][e.Epoch]
-		newest := latest(as.byTP[e.TP()], e.Seq)
+		newest := as.owner(own, e.TP(), e.Seq)
 		switch {
 		case own == nil || own.begin == 0 || e.Seq < own.begin || e.Seq > own.end:
 			v.add([]uint64{e.Seq}, "%s: commit of %d by %s, epoch %d, outside of its assignment", e.TP(), e.Offset, e.Incarnation, e.Epoch)

@@ -106,7 +106,7 @@ const (
 	Disturbance        Kind = "disturbance"          // Text; the order of an incarnation's partition begins anew
 	Fault              Kind = "fault"                // Text, Result; of Incarnation, or of all
 	Killed             Kind = "killed"               // Incarnation is no more; nothing that it says counts from here on
-	Expelled           Kind = "expelled"             // an admin took Incarnation out of its group; it learns that later
+	Expelled           Kind = "expelled"             // an admin took Incarnation out of its group; it learns that later. Result: unknown if it may not have been done
 	Settled            Kind = "settled"              // no fault is active, and what could be drained was
 	Sampled            Kind = "sampled"              // Sample
 	Canary             Kind = "canary"               // Text must not be in any Logged

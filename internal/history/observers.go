@@ -164,9 +164,14 @@ func (o *Observer) Killed(incarnation string) {
 	o.history.Append(Event{Kind: Killed, Incarnation: incarnation})
 }
 
-// Expelled is written when an admin has taken an incarnation out of its group.
-func (o *Observer) Expelled(incarnation string) {
-	o.history.Append(Event{Kind: Expelled, Incarnation: incarnation})
+// Expelled is written when an admin has taken an incarnation out of its group, or when
+// nobody answered whether it has.
+func (o *Observer) Expelled(incarnation string, answered bool) {
+	result := ResultUnknown
+	if answered {
+		result = ResultOK
+	}
+	o.history.Append(Event{Kind: Expelled, Incarnation: incarnation, Result: result})
 }
 
 // Settled is written when no fault is active any more and everything that could be

@@ -59,7 +59,8 @@ func TestObserver(t *testing.T) {
 	o.Fault("a", "freeze", true)
 	o.Fault("", "outage", false)
 	o.Killed("a")
-	o.Expelled("a")
+	o.Expelled("a", true)
+	o.Expelled("a", false)
 	o.Settled()
 	sample := &history.Sample{Next: 3}
 	o.Sampled("a", orders, sample)
@@ -79,7 +80,8 @@ func TestObserver(t *testing.T) {
 		{Kind: history.Fault, Incarnation: "a", Text: "freeze", Result: history.ResultBegin},
 		{Kind: history.Fault, Text: "outage", Result: history.ResultEnd},
 		{Kind: history.Killed, Incarnation: "a"},
-		{Kind: history.Expelled, Incarnation: "a"},
+		{Kind: history.Expelled, Incarnation: "a", Result: history.ResultOK},
+		{Kind: history.Expelled, Incarnation: "a", Result: history.ResultUnknown},
 		{Kind: history.Settled},
 		{Kind: history.Sampled, Incarnation: "a", Sample: sample},
 		{Kind: history.Canary, Text: "secret"},

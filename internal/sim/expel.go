@@ -84,10 +84,12 @@ func (n *nemesis) takeOut(f *injected, id string) {
 		}
 		defer cl.Close()
 		resp, err := n.w.coordinator.ask(cl, leaving(id))
-		if leave, ok := resp.(*kmsg.LeaveGroupResponse); err == nil && ok && len(leave.Members) == 1 && leave.Members[0].ErrorCode != 0 {
+		leave, answered := resp.(*kmsg.LeaveGroupResponse)
+		answered = answered && err == nil
+		if answered && (leave.ErrorCode != 0 || len(leave.Members) == 1 && leave.Members[0].ErrorCode != 0) {
 			return
 		}
-		n.w.observer.Expelled(f.of)
+		n.w.observer.Expelled(f.of, answered)
 		f.hits.Add(1)
 	})
 }
