@@ -26,7 +26,8 @@ import (
 //   - when the first assignment was lost, killed, or cut while a commit had no
 //     acknowledgment, or while its process was frozen, so that it sent none, behind the
 //     finish or in the revoke that the finish was in: the window that is not committed (1.6);
-//   - when the partition's supervisor failed: it begins anew at the acknowledged line.
+//   - when the partition's supervisor failed: it begins anew at the line that
+//     the broker has, or may have.
 //
 // So the bound is 0 where every delivery ended within the drain and the final commit was
 // acknowledged, and 0 where there was no handover at all, as through a broker bounce or

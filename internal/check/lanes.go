@@ -7,7 +7,7 @@ import (
 // Order judges S5: within an incarnation, partition, epoch, virtual partition and key
 // calls begin by ascending offset; the same offset again is a redelivery. A Disturbance
 // and a failure of the partition's own supervisor begin anew: what it held in memory, and
-// with it what was finished above the acknowledged line, is not trusted (scenario 86).
+// with it what was finished above the line that the broker may have, is not trusted (scenario 86).
 // Besides, a key has one virtual partition of a partition for as long as the incarnation
 // lives: a call that goes on over a revoke holds that one, and in another a later record of
 // the key would run beside it. That counts as nothing compared.

@@ -19,20 +19,22 @@ type assignment struct {
 	epoch   observe.Epoch
 	topic   *Topic
 	fence   fence
-	slots   []atomic.Pointer[handOver] // what each lane holds
-	actor   atomic.Pointer[actor.PID]  // the supervisor of this moment
-	acked   atomic.Int64               // the commit line that the broker acknowledged last; Start before
-	logEnd  atomic.Int64               // of the last fetch or look-up
-	logAt   atomic.Int64               // when, nanoseconds since the epoch
-	gen     atomic.Uint32              // the last seek
-	held    atomic.Bool                // an operator paused it
-	sending atomic.Int32               // commits that are past the fence and not told of yet
-	gapEnd  atomic.Int64               // it is stopped at a gap, behind which it goes on here; -1: it is not
-	spawned signal                     // the supervisor has a mailbox
-	drained signal                     // a drain has nothing left to wait for
-	done    signal                     // the engine is through with the partition
-	leaving []chan struct{}            // of the lanes whose Stop is under way; to be read once done has happened
-	clean   atomic.Bool                // the drain came to its end, and the last commit was acknowledged; before a rebuild, also: nothing stands above the line
+	slots   []atomic.Pointer[handOver]    // what each lane holds
+	actor   atomic.Pointer[actor.PID]     // the supervisor of this moment
+	acked   atomic.Int64                  // the highest commit line that the broker acknowledged; Start before
+	stored  atomic.Int64                  // the highest that it may have stored without an acknowledgment
+	asked   atomic.Pointer[commitRequest] // the last commit that is not answered; nil: none
+	logEnd  atomic.Int64                  // of the last fetch or look-up
+	logAt   atomic.Int64                  // when, nanoseconds since the epoch
+	gen     atomic.Uint32                 // the last seek
+	held    atomic.Bool                   // an operator paused it
+	sending atomic.Int32                  // commits that are past the fence and not told of yet
+	gapEnd  atomic.Int64                  // it is stopped at a gap, behind which it goes on here; -1: it is not
+	spawned signal                        // the supervisor has a mailbox
+	drained signal                        // a drain has nothing left to wait for
+	done    signal                        // the engine is through with the partition
+	leaving []chan struct{}               // of the lanes whose Stop is under way; to be read once done has happened
+	clean   atomic.Bool                   // the drain came to its end, and the last commit was acknowledged; before a rebuild, also: nothing stands above the line
 }
 
 // signal happens once.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/troupe-go/troupe/internal/failpoint"
@@ -110,8 +111,29 @@ func (e *Engine) store(ctx context.Context, lines []CommitLine) []CommitResult {
 func alike(n int, r CommitResult) []CommitResult { return slices.Repeat([]CommitResult{r}, n) }
 
 func (e *Engine) answer(r *commitRequest, res CommitResult) {
-	if res.Outcome == observe.OK {
-		r.a.acked.Store(r.line.Next)
+	switch res.Outcome {
+	case observe.OK:
+		raise(&r.a.acked, r.line.Next)
+	case observe.Unknown:
+		raise(&r.a.stored, r.line.Next)
+	default:
 	}
+	r.a.asked.CompareAndSwap(r, nil)
 	e.root.Send(r.a.pid(), committed{r.incarnation, r.seq, res})
+}
+
+// raise makes line at least to: answers to the commits of two machines may cross.
+func raise(line *atomic.Int64, to int64) {
+	for was := line.Load(); was < to && !line.CompareAndSwap(was, to); was = line.Load() {
+	}
+}
+
+// reached is the highest commit line that the broker has, or may have. A commit below it
+// would take it back.
+func (a *assignment) reached() int64 {
+	line := int64(0)
+	if r := a.asked.Load(); r != nil { // before the others: its answer raises them first
+		line = r.line.Next
+	}
+	return max(line, a.acked.Load(), a.stored.Load())
 }

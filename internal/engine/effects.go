@@ -226,7 +226,9 @@ func (p *partition) pause(fx *core.PauseSet) {
 func (p *partition) commit(fx *core.Commit) {
 	p.unanswered = true
 	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, fx.Next}}
-	if err := p.e.hit(failpoint.Line); err != nil {
+	err := p.e.hit(failpoint.Line)
+	p.a.asked.Store(req)
+	if err != nil {
 		p.e.answer(req, CommitResult{Outcome: observe.Refused, Err: err})
 		return
 	}

@@ -69,7 +69,7 @@ type PartitionStats struct {
 	Epoch  observe.Epoch
 	LogEnd int64
 	LogAt  time.Time // when LogEnd was seen
-	Acked  int64     // the commit line that the broker acknowledged last
+	Acked  int64     // the highest commit line that the broker acknowledged
 	Wedged bool      // the supervisor did not answer in time: what else there is may be missing
 	Core   core.Stats
 }

@@ -279,3 +279,53 @@ func TestNothingStartsBehindAGroupSupervisorThatPanicked(t *testing.T) {
 		j.want(t, "0")
 	})
 }
+
+// A line that is under way when the supervisor panics, or whose commit was not answered,
+// may be the broker's already. The next supervisor takes it not back.
+func TestASupervisorThatPanicsTakesNoCommitBack(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		outcome observe.Outcome
+		takes   time.Duration // until the answer
+		seek    string
+	}{
+		"under way":               {observe.OK, 5 * time.Second, "t/0 gen 1 to 3"},
+		"under way, no answer":    {observe.Unknown, 5 * time.Second, "t/0 gen 1 to 3"},
+		"not answered":            {observe.Unknown, 0, "t/0 gen 1 to 3"},
+		"refused: it begins anew": {observe.Refused, 0, "t/0 gen 1 to 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(topic *Topic) {
+				topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return nil })
+			}, func(r *rig) {
+				var later atomic.Bool
+				r.client.commitAs = func(CommitLine) CommitResult {
+					if later.Swap(true) {
+						return CommitResult{}
+					}
+					r.client.mu.Unlock()
+					time.Sleep(c.takes)
+					r.client.mu.Lock()
+					if c.outcome == observe.OK {
+						return CommitResult{}
+					}
+					return CommitResult{Outcome: c.outcome, Err: errBad}
+				}
+				r.assign(0)
+				r.fetch(0, laneKeys(3), 0, 1, 2)
+				time.Sleep(commitEvery + time.Millisecond)
+				synctest.Wait()
+				r.panics(0)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if want := []string{c.seek}; !slices.Equal(r.client.seeks, want) {
+					t.Errorf("seeks: got %q, want %q", r.client.seeks, want)
+				}
+				if c.outcome != observe.Refused {
+					r.wantCommitted(0, 3)
+				}
+			})
+		})
+	}
+}

@@ -20,7 +20,7 @@ type (
 		a       *assignment
 		failure supervision.Failure
 		handoff core.Handoff
-		forgot  bool // what was finished above the acknowledged line
+		forgot  bool // what was finished above the line
 	}
 
 	// resume starts a partition after its backoff.
@@ -143,7 +143,9 @@ func (g *group) partOf(child *actor.PID) *part {
 }
 
 // rebuild starts a partition again whose actor panicked and has ended. Nothing that it
-// held in memory is trusted: it begins at what the broker acknowledged.
+// held in memory is trusted: it begins at the line that the broker acknowledged, or may have
+// stored, since a commit that is under way or was not answered is not to be taken back. It
+// commits that line again, and once more when no earlier commit can be stored any more.
 func (g *group) rebuild(p *part) {
 	if p.failure == nil || !p.stopped {
 		return
@@ -152,5 +154,5 @@ func (g *group) rebuild(p *part) {
 		Err: fmt.Errorf("supervisor of %s: %w", p.a.tp, p.failure), Panicked: true, Stack: p.failure.stack,
 	}
 	g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f, Supervisor: true})
-	g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.acked.Load()}, forgot: true})
+	g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.reached(), Uncommitted: true, InDoubt: true}, forgot: true})
 }

@@ -121,6 +121,27 @@ func TestARevokeCommitsALineInDoubt(t *testing.T) {
 	})
 }
 
+// The next supervisor does not know what the one that panicked had in doubt, so it doubts.
+func TestADoubtOutlivesASupervisorThatPanics(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return nil })
+	}, func(r *rig) {
+		r.doubted(CommitResult{Outcome: observe.Unknown, Err: errBad})
+		r.panics(0)
+		time.Sleep(2 * commitEvery)
+		synctest.Wait()
+		r.wantCommitted(0, 3)
+		r.client.mu.Lock()
+		r.client.committed[tp(0)] = 1 // stored late
+		r.client.mu.Unlock()
+		time.Sleep(sessionFor + commitEvery)
+		synctest.Wait()
+		r.wantCommitted(0, 3)
+		r.wantCommits(3)
+	})
+}
+
 // doubted finishes three records, whose first commit has a result and whose second is
 // acknowledged; then the broker falls behind.
 func (r *rig) doubted(first CommitResult) {

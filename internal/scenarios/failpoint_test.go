@@ -91,7 +91,7 @@ func TestScenario073AWakeUpIsLost(t *testing.T) {
 }
 
 // A partition's supervisor panics with a report in its hands: the partition is rebuilt from
-// the line that the broker acknowledged.
+// the line that the broker has.
 func TestScenario086ASupervisorPanics(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S3, check.S6}, func(w *world) {
