@@ -56,6 +56,11 @@ func contents() []wrong {
 			"without ReadUncommitted they are not delivered",
 			one(kafka("options.go", `isolation := kgo.ReadCommitted()`, `isolation := kgo.ReadUncommitted()`)),
 		},
+		{
+			"a dead letter that was not written is logged with its failure", "S15",
+			"what a behavior's error says is the user's, and stands in no log",
+			one(engine("forward.go", `Offset: msg.offset, Dest: dest, Err: msg.err})`, `Offset: msg.offset, Dest: dest, Err: fmt.Errorf("%w, of %w", msg.err, msg.reason)})`)),
+		},
 	}
 }
 
@@ -101,12 +106,6 @@ func positions() []wrong {
 
 func memories() []wrong {
 	return []wrong{
-		{
-			"a stop leaves its workers", "L7",
-			"a goroutine has an owner that waits for it",
-			one(engine("engine.go", `	e.pool.stop()
-`, ``)),
-		},
 		{
 			"no limit ahead of the line", "S14",
 			"MaxAhead bounds what is remembered past a record that is not finished",
