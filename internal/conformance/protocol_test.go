@@ -49,6 +49,39 @@ func (b *bed) describes(s *spec) {
 		set("consumer.session.timeout.ms", or(s.Session, sessionOf)), set("consumer.heartbeat.interval.ms", 500*time.Millisecond)); err != nil {
 		b.t.Fatalf("settings of group %s: %v", s.Group, err)
 	}
+	session := strconv.FormatInt(or(s.Session, sessionOf).Milliseconds(), 10)
+	eventually(b.t, "the broker has the session timeout of group "+s.Group, func() bool {
+		value, err := groupSession(b.t.Context(), s.Group)
+		if err != nil {
+			b.t.Logf("settings of group %s: %v", s.Group, err)
+		}
+		return value == session
+	})
+}
+
+// groupSession is the session timeout that the broker says the group has, milliseconds. It
+// answers a change before it has taken it over itself.
+func groupSession(ctx context.Context, group string) (string, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker()))
+	if err != nil {
+		return "", err
+	}
+	defer cl.Close()
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	r := kmsg.NewDescribeConfigsRequestResource()
+	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
+	r.ConfigNames = []string{"consumer.session.timeout.ms"}
+	req.Resources = append(req.Resources, r)
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range resp.Resources[0].Configs {
+		if c.Value != nil {
+			return *c.Value, nil
+		}
+	}
+	return "", kerr.ErrorForCode(resp.Resources[0].ErrorCode)
 }
 
 func alterGroup(ctx context.Context, group string, settings ...kadm.AlterConfig) error {

@@ -220,12 +220,7 @@ func hasLeft(s *side, p protocol) {
 const shortSession = 4 * time.Second
 
 func commitsOnly(s *side, p protocol) {
-	m := s.member(p, "")
-	m.session = shortSession
-	if p == consumer {
-		s.consumerSession(shortSession)
-	}
-	m.joins()
+	m := s.shortLived(p, "")
 	last := ""
 	s.within(3*shortSession, func() bool {
 		last = m.commit(m.generation, 0, 5)
@@ -252,8 +247,7 @@ func longJoin(s *side, p protocol) {
 }
 
 func staysAway(s *side, p protocol) {
-	s.consumerSession(shortSession)
-	m := s.joined(p, "one")
+	m := s.shortLived(p, "one")
 	s.say("stays away", m.leave(-2))
 	s.sayf("%d member", s.members())
 	gone := s.within(4*shortSession, func() bool { return s.members() == 0 })

@@ -53,6 +53,30 @@ func (s *side) joined(p protocol, instance string) *member {
 	return m
 }
 
+// shortLived is a member that has joined under shortSession.
+func (s *side) shortLived(p protocol, instance string) *member {
+	s.t.Helper()
+	m := s.member(p, instance)
+	m.session = shortSession
+	if p == classic {
+		m.joins()
+		return m
+	}
+	s.consumerSession(shortSession)
+	m.joins()
+	if s.fake == nil { // one in memory takes over a change before it answers
+		s.eventually("the group has its session timeout", func() bool {
+			got := m.beat(m.generation)
+			m.takes(got)
+			return got.HeartbeatIntervalMillis == int32(heartbeatsOf(shortSession).Milliseconds())
+		})
+	}
+	return m
+}
+
+// heartbeatsOf is how far apart the heartbeats of a session are.
+func heartbeatsOf(session time.Duration) time.Duration { return session / 3 }
+
 func (m *member) joins() {
 	m.s.t.Helper()
 	if m.protocol == consumer {
@@ -198,13 +222,14 @@ func (s *side) members() int {
 	return len(ask[*kmsg.ConsumerGroupDescribeResponse](s, req).Groups[0].Members)
 }
 
-// consumerSession sets the session timeout of a group of KIP-848.
+// consumerSession sets the session timeout of a group of KIP-848. Apache Kafka answers
+// before its group coordinator has taken the change over.
 func (s *side) consumerSession(d time.Duration) {
 	s.t.Helper()
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	r := kmsg.NewIncrementalAlterConfigsRequestResource()
 	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeGroupConfig, s.group
-	for key, value := range map[string]time.Duration{"consumer.session.timeout.ms": d, "consumer.heartbeat.interval.ms": d / 3} {
+	for key, value := range map[string]time.Duration{"consumer.session.timeout.ms": d, "consumer.heartbeat.interval.ms": heartbeatsOf(d)} {
 		c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 		text := strconv.FormatInt(value.Milliseconds(), 10)
 		c.Name, c.Value = key, &text

@@ -85,8 +85,21 @@ func TestTheBrokerInMemoryAnswersAsTheTableSays(t *testing.T) {
 		return
 	}
 	if want := string(page[i+1 : j]); want != table {
-		t.Errorf("the brokers do not answer as %s says; compare, and run the test with TROUPE_WRITE=1.\nthe page:\n%s\nnow:\n%s", docs, want, table)
+		t.Errorf("the brokers do not answer as %s says; compare, and run the test with TROUPE_WRITE=1.%s", docs, changed(want, table))
 	}
+}
+
+// changed are the rows of either table that the other has not.
+func changed(page, now string) string {
+	var out strings.Builder
+	for _, t := range []struct{ name, has, other string }{{"the page", page, now}, {"now", now, page}} {
+		for row := range strings.Lines(t.has) {
+			if !strings.Contains(t.other, row) {
+				fmt.Fprintf(&out, "\n%s: %s", t.name, row)
+			}
+		}
+	}
+	return out.String()
 }
 
 // render makes the table.
