@@ -19,7 +19,7 @@ type assignment struct {
 
 	revoking uint64 // Seq of the beginning of its revoke; 0: none
 
-	perhaps bool // an expulsion that may not have been done had overtaken it
+	out expulsion // what had overtaken it: its incarnation was out of the group when it was told
 
 	known bool  // where it began is in the history
 	start int64 // the first offset that is fetched
@@ -45,17 +45,9 @@ type assignments struct {
 	replaced  map[string]uint64                        // when another one had its instance id, by name
 	expelled  map[string][]uint64                      // when an admin took it out of the group, by name
 	freezes   map[string][]freeze                      // ascending, by name of the incarnation
-	out       map[string]expulsion                     // by an admin, and not joined since, by name; none: it joined
+	joined    map[string]uint64                        // when it last was, where joins are watched, by name
+	out       map[string]expulsion                     // by name
 }
-
-// expulsion is whether an incarnation is out of its group.
-type expulsion int
-
-const (
-	none    expulsion = iota
-	unknown           // nobody answered the admin
-	done
-)
 
 // freeze is a time in which a process stands still. It learns nothing then.
 type freeze struct {
@@ -106,6 +98,7 @@ func assignmentsOf(events []history.Event) *assignments {
 		map[string]uint64{},
 		map[string][]uint64{},
 		map[string][]freeze{},
+		map[string]uint64{},
 		map[string]expulsion{},
 	}
 	instances := map[string]string{}    // the incarnation that has an instance id
@@ -121,14 +114,16 @@ func assignmentsOf(events []history.Event) *assignments {
 		case history.Stopped:
 			as.end(as.known(e), e.Seq, false, howEnded(e))
 		case history.MemberIs:
-			as.out[e.Incarnation] = none
+			as.rejoined(e)
 			as.member(e, instances)
 		case history.Fault:
 			as.freeze(e)
 		case history.Killed:
 			as.killed[e.Incarnation] = e.Seq
+		case history.Expelling:
+			as.expelling(e)
 		case history.Expelled:
-			as.expel(e)
+			as.answered(e)
 		case history.ShutdownEnded:
 			as.endAll(e)
 		case history.Started:
@@ -176,24 +171,8 @@ func (as *assignments) begin(e *history.Event) {
 	}
 	a.begin, a.known, a.start = e.Seq, true, e.Offset
 	as.byHolding[a.holding] = append(as.byHolding[a.holding], a)
-	a.perhaps = as.out[e.Incarnation] == unknown
-	if as.out[e.Incarnation] != done {
+	if a.out = as.out[e.Incarnation]; !a.out.sure {
 		as.byTP[a.tp] = append(as.byTP[a.tp], a)
-	}
-}
-
-// expel notes that an admin took e's incarnation out of the group. An assignment whose answer
-// was under way is told of later, when the partition may be another one's. Whether it joined
-// since is known where joins are watched.
-func (as *assignments) expel(e *history.Event) {
-	as.expelled[e.Incarnation] = append(as.expelled[e.Incarnation], e.Seq)
-	was, watched := as.out[e.Incarnation]
-	switch {
-	case !watched || was == done:
-	case e.Result == history.ResultUnknown:
-		as.out[e.Incarnation] = unknown
-	default:
-		as.out[e.Incarnation] = done
 	}
 }
 
@@ -241,28 +220,4 @@ func latest(list []*assignment, seq uint64) *assignment {
 		return list[i-1]
 	}
 	return nil
-}
-
-// owner is the assignment that has own's partition at seq. One that an expulsion may have
-// overtaken counts for its own commits alone: the group took them, so it was not done.
-func (as *assignments) owner(own *assignment, tp observe.TopicPartition, seq uint64) *assignment {
-	list := as.byTP[tp]
-	for {
-		a := latest(list, seq)
-		if a == nil || a == own || !a.perhaps {
-			return a
-		}
-		seq = a.begin
-	}
-}
-
-// dropped is when an admin took a's incarnation out of the group, if that was before seq;
-// 0: it was not. Its session lives on as far as it can know.
-func (as *assignments) dropped(a *assignment, seq uint64) uint64 {
-	for _, at := range as.expelled[a.incarnation] {
-		if a.begin < at && at < seq {
-			return at
-		}
-	}
-	return 0
 }

@@ -29,6 +29,9 @@ import (
 //   - when the partition's supervisor failed: it begins anew at the line that
 //     the broker has, or may have.
 //
+// An assignment that an expulsion had overtaken comes before the one that it overlaps with,
+// also where its member is told of it later.
+//
 // So the bound is 0 where every delivery ended within the drain and the final commit was
 // acknowledged, and 0 where there was no handover at all, as through a broker bounce or
 // the move of a coordinator or a leader.
@@ -154,33 +157,37 @@ func (d *duplicity) judge(p place, first, again *finish) {
 	if between(d.resets[p.tp], first.e.Seq, again.e.Seq) {
 		return // an admin has moved the group
 	}
-	older, newer := first.a, again.a // of a member that does not know yet that it was replaced, again is the older one
-	if older.begin > newer.begin {
-		older, newer = newer, older
+	var why string
+	var seqs []uint64
+	for _, o := range orders(first.a, again.a) {
+		if why, seqs = d.inOrder(p, first, again, o[0], o[1]); why == "" {
+			return
+		}
 	}
+	d.verdict.add(seqs, "%s offset %d was finished by %s, epoch %d, and again by %s, epoch %d: %s",
+		p.tp, p.offset, first.e.Incarnation, first.a.epoch, again.e.Incarnation, again.a.epoch, why)
+}
+
+// inOrder is what is wrong with a record that is finished again, and the events that show it.
+// Of a member that does not know yet that it was replaced, again is the older one.
+func (d *duplicity) inOrder(p place, first, again *finish, older, newer *assignment) (why string, seqs []uint64) { //nolint:nonamedreturns // tells them apart
+	seqs = []uint64{first.e.Seq, again.e.Seq}
 	from := newer.begin // what was committed before this counts
-	if first.a == again.a {
-		renewals := d.renewals[first.a.holding]
+	if older == newer {
+		renewals := d.renewals[older.holding]
 		i := sort.Search(len(renewals), func(i int) bool { return renewals[i] > first.e.Seq })
 		if i == len(renewals) || renewals[i] > again.e.Seq {
-			d.found(p, first, again, "within one assignment")
-			return
+			return "within one assignment", seqs
 		}
 		from = renewals[i]
 	}
 	if at, ok := above(d.accepted[p.tp], p.offset, from); ok && !d.cameBack(newer, at) {
-		d.verdict.add([]uint64{first.e.Seq, at, again.e.Seq}, "%s offset %d was finished again by %s, epoch %d: a commit above it had been accepted",
-			p.tp, p.offset, again.e.Incarnation, again.a.epoch)
-		return
+		return "a commit above it had been accepted", []uint64{first.e.Seq, at, again.e.Seq}
 	}
 	if older != newer && p.offset <= d.line(older) && !d.unclean(older) && !d.frozen(older, min(first.e.Seq, again.e.Seq)) && !between(d.renewals[older.holding], first.e.Seq, again.e.Seq) {
-		d.found(p, first, again, "nothing held the line and nothing disturbed the handover")
+		return "nothing held the line and nothing disturbed the handover", seqs
 	}
-}
-
-func (d *duplicity) found(p place, first, again *finish, why string) {
-	d.verdict.add([]uint64{first.e.Seq, again.e.Seq}, "%s offset %d was finished by %s, epoch %d, and again by %s, epoch %d: %s",
-		p.tp, p.offset, first.e.Incarnation, first.a.epoch, again.e.Incarnation, again.a.epoch, why)
+	return "", nil
 }
 
 // cameBack reports whether a, when it began, found a line that a commit of unknown outcome

@@ -49,6 +49,7 @@ func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	batch := func(n int, from, to int64) ev { e := epoch(1, span(history.Fetched, from, to)); e.Count = n; return e }
 	removed := span(history.Removed, 1, 2)
+	expelled, unsure := inB(of(history.Expelled, 0)), inB(of(history.Expelling, 0))
 	copyOf := func(n uint64, offset int64) ev { return epoch(n, of(history.Forwarded, offset)) }
 	judge(t, check.Duplicates, []judged{
 		{"nothing", nil, 0, nil},
@@ -67,6 +68,18 @@ func TestDuplicates(t *testing.T) {
 		{"killed", join(acks(1), one(begins(1, 0)), calls(1, 0), one(of(history.Killed, 0)), byB(begins(1, 0)), byB(calls(1, 0)...)), 1, nil},
 		{
 			"replaced, and told later", join(acks(1), one(begins(1, 0)), byB(begins(1, 0)), byB(calls(1, 0)...), calls(1, 0), one(lost())), 1, nil,
+		},
+		{
+			"an expulsion overtook the other's assignment", join(one(inB(member("")), expelled), acks(1), one(begins(1, 0)), byB(begins(1, 0)), calls(1, 0), byB(calls(1, 0)...),
+				one(inB(lost()), drained(revoked()))), 1, nil,
+		},
+		{
+			"an expulsion that nobody answered did", join(one(inB(member("")), unsure), acks(1), one(begins(1, 0)), byB(begins(1, 0)),
+				calls(1, 0), byB(calls(1, 0)...), one(inB(lost()), drained(revoked()))), 1, nil,
+		},
+		{
+			"an expulsion that nobody answered was not done", join(one(inB(member("")), unsure), acks(1), one(begins(1, 0)), byB(begins(1, 0)),
+				calls(1, 0), byB(calls(1, 0)...), one(lost(), inB(drained(revoked())))), 1, nil,
 		},
 		{
 			"cut, and the last commit was not answered", join(acks(1), one(begins(1, 0)), calls(1, 0), one(epoch(1, sent(1)), cut(revoked())),
@@ -145,7 +158,7 @@ func TestDuplicates(t *testing.T) {
 		{"dead-lettered after it was done", join(acks(1), one(begins(1, 0)), calls(1, 0), one(copyOf(1, 0))), 1, []string{"within one"}},
 		{
 			"below the line that was accepted", join(acks(2), one(begins(1, 0)), calls(1, 0, 1), resent(1, 2), one(lost()), byB(begins(1, 1)), byB(calls(1, 1)...)), 2,
-			[]string{"t/0 offset 1 was finished again by b, epoch 1: a commit above it had been accepted"},
+			[]string{"t/0 offset 1 was finished by a, epoch 1, and again by b, epoch 1: a commit above it had been accepted"},
 		},
 		{
 			"accepted on the wire, not answered", join(acks(1), one(begins(1, 0)), calls(1, 0), one(epoch(1, sent(1)), wire("m", "m", 1), lost()), byB(begins(1, 0)), byB(calls(1, 0)...)), 1,
@@ -205,6 +218,22 @@ func TestDuplicates(t *testing.T) {
 		{
 			"after an admin's reset", join(acks(1), one(begins(1, 0), ev{Kind: history.Reset}), calls(1, 0), resent(1, 1), one(drained(revoked())),
 				byB(begins(1, 0)), byB(calls(1, 0)...)), 1, []string{"accepted"},
+		},
+		{
+			"the other has joined since it was expelled", join(one(inB(member("")), expelled, inB(member(""))), acks(1), one(begins(1, 0)), byB(begins(1, 0)), calls(1, 0), byB(calls(1, 0)...),
+				one(inB(lost()), drained(revoked()))), 1, []string{"nothing held the line"},
+		},
+		{
+			"an expulsion overtook the other's assignment, which drained", join(one(inB(member("")), expelled), acks(1), one(begins(1, 0)), byB(begins(1, 0)), calls(1, 0), byB(calls(1, 0)...),
+				one(inB(drained(revoked())), lost())), 1, []string{"nothing held the line"},
+		},
+		{
+			"an expulsion that nobody answered, and both drained", join(one(inB(member("")), unsure), acks(1), one(begins(1, 0)), byB(begins(1, 0)),
+				calls(1, 0), byB(calls(1, 0)...), one(drained(revoked()), inB(drained(revoked())))), 1, []string{"nothing held the line"},
+		},
+		{
+			"an expulsion overtook its own assignment, behind the end of the other's", join(one(inB(member(""))), acks(1), one(begins(1, 0)), calls(1, 0), one(drained(revoked()), expelled),
+				byB(begins(1, 0)), byB(calls(1, 0)...), one(inB(lost()))), 1, []string{"nothing held the line"},
 		},
 		{"told for each", join(acks(1), one(begins(1, 0)), calls(1, 0), calls(1, 0), calls(1, 0)), 1, []string{"within one", "within one"}},
 	})

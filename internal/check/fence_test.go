@@ -26,6 +26,7 @@ func TestFence(t *testing.T) {
 		{"it has not learned yet that it was replaced", run(assigned(1), inB(assigned(1)), started(1, 0), enter(0), lost()), 2, nil},
 		{"it passed the fence before", run(assigned(1), started(1, 0), inB(assigned(1)), at(9e9, enter(0)), lost()), 1, nil},
 		{"an admin took it out of the group", run(assigned(1), of(history.Expelled, 0), inB(assigned(1)), at(9e9, started(1, 0)), enter(0), at(9e9, lost())), 1, nil},
+		{"an expulsion had overtaken its assignment", run(member, of(history.Expelled, 0), assigned(1), inB(assigned(1)), at(9e9, started(1, 0)), enter(0), at(9e9, lost())), 1, nil},
 		{"taken late by the broker, unanswered", run(member, assigned(1), e1(sent(1)), revoked(), wire("m", "", 1)), 2, nil},
 		{"taken late by the broker, unknown", run(member, assigned(1), e1(sent(1)), e1(unknown(1)), revoked(), wire("m", "", 1)), 2, nil},
 		{"taken late from somebody else", run(member, assigned(1), revoked(), wire("n", "", 1)), 0, nil},

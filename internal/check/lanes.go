@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/troupe-go/troupe/internal/history"
 )
 
@@ -84,7 +86,7 @@ func oneLane(f *facts, v *Verdict) {
 // knowing it yet. So it is with a static member while another process takes its instance
 // id: the group drops it then, and it may end by a revoke or a stop before it learns that.
 // One that an admin took out of its group may end by a stop, too, or by a revoke that was
-// under way.
+// under way. It is the older one also where it is told of its assignment later.
 // A process that was frozen meanwhile may do so, too: when it thaws it learns nothing
 // before the calls that it had under way go on, and a revoke may end then that began
 // before (guarantees 1.5). A call that never ended is not judged.
@@ -147,27 +149,37 @@ func across(f *facts, v *Verdict) {
 			continue
 		}
 		v.Compared++
-		older, _ := as.of(before)
-		newer, at := as.of(e)
-		if older == nil || newer == nil {
+		held, _ := as.of(before)
+		holds, at := as.of(e)
+		if held == nil || holds == nil {
 			continue
 		}
-		if older.begin > newer.begin {
-			older, at = newer, before.Seq
+		still := func(o [2]*assignment) bool {
+			began := at
+			if o[1] == held {
+				began = before.Seq
+			}
+			return as.still(o[0], before.Seq, began, min(ended[before.Seq], ended[e.Seq]))
 		}
-		if _, dead := as.killed[older.incarnation]; dead || older.how == lost || older.end <= at {
-			continue
-		}
-		until := min(ended[before.Seq], ended[e.Seq])
-		if as.frozen(older.incarnation, min(before.Seq, e.Seq), at) {
-			continue
-		}
-		if at := as.dropped(older, until); at > 0 && (!older.taken || older.revoking > 0 && older.revoking < at) {
-			continue
-		}
-		if replaced, ok := as.replaced[older.incarnation]; !ok || replaced > until {
+		if all := orders(held, holds); !slices.ContainsFunc(all, func(o [2]*assignment) bool { return !still(o) }) {
 			v.add([]uint64{before.Seq, e.Seq}, "%s offset %d: calls of %s and %s overlap, and %s still had the partition",
-				e.TP(), e.Offset, before.Incarnation, e.Incarnation, older.incarnation)
+				e.TP(), e.Offset, before.Incarnation, e.Incarnation, all[0][0].incarnation)
 		}
 	}
+}
+
+// still reports whether a had its partition, and could know that it was to lose it, when the
+// next one's call began. The two calls overlap until until, and the first began at first.
+func (as *assignments) still(a *assignment, first, began, until uint64) bool {
+	if _, dead := as.killed[a.incarnation]; dead || a.how == lost || a.end <= began {
+		return false
+	}
+	if as.frozen(a.incarnation, first, began) {
+		return false
+	}
+	if at := as.dropped(a, until); at > 0 && (!a.taken || a.revoking > 0 && a.revoking < at) {
+		return false
+	}
+	replaced, ok := as.replaced[a.incarnation]
+	return !ok || replaced > until
 }

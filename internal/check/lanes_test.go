@@ -44,6 +44,8 @@ func TestOverlap(t *testing.T) {
 	forced := lane(0, of(history.Forced, 0))
 	frozen, thawed := freezes(history.ResultBegin), freezes(history.ResultEnd)
 	flap := ev{Kind: history.Fault, Incarnation: "a", Text: "flap", Result: history.ResultBegin}
+	otherOut, unsure := inB(of(history.Expelled, 0)), inB(of(history.Expelling, 0))
+	refusal := ev{Kind: history.Expelled, Incarnation: "a", Ref: 3, Result: history.ResultRefused}
 	expelled, revoking := of(history.Expelled, 0), epoch(1, of(history.RevokeBegan, 0))
 	judge(t, check.Overlap, []judged{
 		{"nothing", nil, 0, nil},
@@ -65,6 +67,12 @@ func TestOverlap(t *testing.T) {
 		{"of one that an admin took out while it stopped", run(assigned(1), enter(0), expelled, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), stopped()), 1, nil},
 		{"of one that an admin took out in its revoke", run(assigned(1), enter(0), revoking, expelled, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, nil},
 		{"the replaced one begins late", run(assigned(1), inB(assigned(1)), inB(enter(0)), enter(0), leave(0), inB(leave(0)), lost()), 1, nil},
+		{"an expulsion overtook the other's assignment", run(inB(member("")), otherOut, assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), inB(lost()), revoked()), 1, nil},
+		{"the same, and it stopped before it learned that", run(inB(member("")), otherOut, assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), inB(stopped()), revoked()), 1, nil},
+		{"the same, and that one began first", run(inB(member("")), otherOut, assigned(1), inB(assigned(1)), inB(enter(0)), enter(0), leave(0), inB(leave(0)), inB(lost()), revoked()), 1, nil},
+		{"an expulsion that nobody answered did", run(inB(member("")), unsure, assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), inB(lost()), revoked()), 1, nil},
+		{"an expulsion that nobody answered was not done", run(inB(member("")), unsure, assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), lost(), inB(revoked())), 1, nil},
+		{"expulsions overtook both", run(member(""), inB(member("")), expelled, otherOut, assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), inB(lost()), revoked()), 1, nil},
 		{"forced", run(enter(0), forced, enter(1), leave(1), leave(0), enter(2)), 2, nil},
 
 		{"overlap", run(enter(0), enter(1), leave(0), leave(1)), 1, []string{"a: t/0 lane 0: offset 1 began while offset 0 ran"}},
@@ -75,6 +83,11 @@ func TestOverlap(t *testing.T) {
 		{"another fault", run(assigned(1), enter(0), flap, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"another one's freeze", run(assigned(1), enter(0), inB(frozen), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"an admin took it out, and it takes that for a revoke", run(assigned(1), enter(0), expelled, inB(assigned(1)), inB(enter(0)), revoking, leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
+		{"the other has joined since it was expelled", run(inB(member("")), otherOut, inB(member("")), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), inB(lost()), revoked()), 1, []string{"a still had the partition"}},
+		{"an expulsion overtook the other's assignment, which a revoke ends", run(inB(member("")), otherOut, assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), lost(), inB(revoked())), 1, []string{"b still had the partition"}},
+		{"an expulsion that nobody answered, and both end by a revoke", run(inB(member("")), unsure, assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked(), inB(revoked())), 1, []string{"a still had the partition"}},
+		{"expulsions overtook both, and both end by a revoke", run(member(""), inB(member("")), expelled, otherOut, assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked(), inB(revoked())), 1, []string{"a still had the partition"}},
+		{"the group refused to take it out", run(assigned(1), enter(0), of(history.Expelling, 0), refusal, inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), stopped()), 1, []string{"a still had the partition"}},
 		{"an admin took it out too late", run(assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), expelled, stopped()), 1, []string{"a still had the partition"}},
 		{"two static members", run(member("i"), inB(member("j")), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), member("i"), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},
 		{"two dynamic ones", run(member(""), inB(member("")), assigned(1), enter(0), inB(assigned(1)), inB(enter(0)), leave(0), inB(leave(0)), revoked()), 1, []string{"a still had the partition"}},

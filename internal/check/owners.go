@@ -161,11 +161,11 @@ func owner(f *facts) Verdict {
 		v.Compared++
 		e := c.sent
 		own := as.byEpoch[holdingOf(e)][e.Epoch]
-		newest := as.owner(own, e.TP(), e.Seq)
-		switch {
-		case own == nil || own.begin == 0 || e.Seq < own.begin || e.Seq > own.end:
+		if own == nil || own.begin == 0 || e.Seq < own.begin || e.Seq > own.end {
 			v.add([]uint64{e.Seq}, "%s: commit of %d by %s, epoch %d, outside of its assignment", e.TP(), e.Offset, e.Incarnation, e.Epoch)
-		case newest != own:
+			continue
+		}
+		if newest := as.owner(own, e.Seq); newest != own {
 			v.add([]uint64{e.Seq, newest.begin}, "%s: commit of %d by %s, epoch %d, when %s, epoch %d, had it",
 				e.TP(), e.Offset, e.Incarnation, e.Epoch, newest.incarnation, newest.epoch)
 		}

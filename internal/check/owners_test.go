@@ -63,8 +63,8 @@ func TestOwner(t *testing.T) {
 	e1 := func(e ev) ev { return epoch(1, e) }
 	e2 := func(e ev) ev { return epoch(2, e) }
 	expelled := inB(of(history.Expelled, 0))
-	unsure := expelled
-	unsure.Result = history.ResultUnknown
+	unsure := inB(of(history.Expelling, 0))
+	answer := func(r string) ev { e := result(r, expelled); e.Ref = 2; return e }
 	judge(t, check.Owner, []judged{
 		{"nothing", nil, 0, nil},
 		{"within", run(assigned(1), e1(sent(3)), e1(ok(3)), e1(sent(5)), e1(ok(5)), revoked()), 2, nil},
@@ -74,6 +74,7 @@ func TestOwner(t *testing.T) {
 		{"an expulsion overtook the other's assignment", run(inB(member("")), assigned(1), expelled, inB(assigned(1)), e1(sent(3)), e1(ok(3))), 1, nil},
 		{"an expulsion that nobody answered overtook the other's assignment", run(inB(member("")), assigned(1), unsure, inB(assigned(1)), e1(sent(3)), e1(ok(3))), 1, nil},
 		{"an expulsion that nobody answered was not done", run(inB(member("")), assigned(1), e1(sent(3)), e1(ok(3)), revoked(), unsure, inB(assigned(1)), inB(e1(sent(5))), inB(e1(ok(5)))), 2, nil},
+		{"the group said that it was done", run(inB(member("")), unsure, answer(history.ResultOK), assigned(1), inB(assigned(1)), e1(sent(3)), e1(ok(3))), 1, nil},
 		{"on the wire", run(wire("m", "m", 3), wire("n", "", 4)), 1, nil},
 
 		{"never assigned", run(e1(sent(3)), e1(ok(3))), 1, []string{"t/0: commit of 3 by a, epoch 1, outside of its assignment"}},
@@ -88,6 +89,8 @@ func TestOwner(t *testing.T) {
 		{"another one had it before an expulsion that nobody answered", run(inB(member("")), assigned(1), inB(assigned(1)), unsure, e1(sent(3)), e1(ok(3))), 1, []string{"when b, epoch 1, had it"}},
 		{"followed since by another one", run(inB(member("")), unsure, inB(assigned(1)), assigned(1), inB(e1(sent(3))), inB(e1(ok(3)))), 1, []string{"when a, epoch 1, had it"}},
 		{"the other has joined since an expulsion that nobody answered", run(inB(member("")), assigned(1), unsure, inB(member("")), inB(assigned(1)), e1(sent(3)), e1(ok(3))), 1, []string{"when b, epoch 1, had it"}},
+		{"the group refused the expulsion", run(inB(member("")), unsure, answer(history.ResultRefused), assigned(1), inB(assigned(1)), e1(sent(3)), e1(ok(3))), 1, []string{"when b, epoch 1, had it"}},
+		{"it joined before the answer", run(inB(member("")), unsure, inB(member("")), answer(history.ResultOK), assigned(1), inB(assigned(1)), e1(sent(3)), e1(ok(3))), 1, []string{"when b, epoch 1, had it"}},
 		{"of another partition", run(other(assigned(1)), e1(sent(3)), e1(ok(3))), 1, []string{"outside"}},
 		{"by two epochs of one runtime", run(assigned(1), assigned(2), e1(sent(3)), e1(ok(3)), e2(sent(4)), e2(ok(4))), 2, []string{"epoch 1, when a, epoch 2, had it"}},
 		{"another member on the wire", run(wire("m", "n", 3)), 1, []string{`took a commit of 3 from member "m", but "n" is the owner`}},

@@ -40,7 +40,7 @@ type Event struct {
 	Due     int64  `json:"due,omitempty"` // as Wall; 0: at once, or not known
 
 	// Ref is the Seq of the event that this one answers: of the Enter for a Leave, of the
-	// Sent for an Acked, Failed or Unknown.
+	// Sent for an Acked, Failed or Unknown, of the Expelling for an Expelled.
 	Ref uint64 `json:"ref,omitempty"`
 
 	Result string `json:"result,omitempty"`
@@ -106,7 +106,8 @@ const (
 	Disturbance        Kind = "disturbance"          // Text; the order of an incarnation's partition begins anew
 	Fault              Kind = "fault"                // Text, Result; of Incarnation, or of all
 	Killed             Kind = "killed"               // Incarnation is no more; nothing that it says counts from here on
-	Expelled           Kind = "expelled"             // an admin took Incarnation out of its group; it learns that later. Result: unknown if it may not have been done
+	Expelling          Kind = "expelling"            // an admin asks to take Incarnation out of its group; it learns that later
+	Expelled           Kind = "expelled"             // Ref, Result: the group has done so, or refused
 	Settled            Kind = "settled"              // no fault is active, and what could be drained was
 	Sampled            Kind = "sampled"              // Sample
 	Canary             Kind = "canary"               // Text must not be in any Logged

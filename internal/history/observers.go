@@ -164,14 +164,19 @@ func (o *Observer) Killed(incarnation string) {
 	o.history.Append(Event{Kind: Killed, Incarnation: incarnation})
 }
 
-// Expelled is written when an admin has taken an incarnation out of its group, or when
-// nobody answered whether it has.
-func (o *Observer) Expelled(incarnation string, answered bool) {
-	result := ResultUnknown
-	if answered {
+// Expelling is written before an admin asks to take an incarnation out of its group, since
+// no answer may come. It returns the event's Seq, which the answer refers to.
+func (o *Observer) Expelling(incarnation string) uint64 {
+	return o.history.Append(Event{Kind: Expelling, Incarnation: incarnation})
+}
+
+// Expelled is the group's answer: whether it has taken an incarnation out.
+func (o *Observer) Expelled(incarnation string, asked uint64, done bool) {
+	result := ResultRefused
+	if done {
 		result = ResultOK
 	}
-	o.history.Append(Event{Kind: Expelled, Incarnation: incarnation, Result: result})
+	o.history.Append(Event{Kind: Expelled, Incarnation: incarnation, Ref: asked, Result: result})
 }
 
 // Settled is written when no fault is active any more and everything that could be

@@ -59,8 +59,9 @@ func TestObserver(t *testing.T) {
 	o.Fault("a", "freeze", true)
 	o.Fault("", "outage", false)
 	o.Killed("a")
-	o.Expelled("a", true)
-	o.Expelled("a", false)
+	asked := o.Expelling("a")
+	o.Expelled("a", asked, true)
+	o.Expelled("a", asked, false)
 	o.Settled()
 	sample := &history.Sample{Next: 3}
 	o.Sampled("a", orders, sample)
@@ -80,8 +81,9 @@ func TestObserver(t *testing.T) {
 		{Kind: history.Fault, Incarnation: "a", Text: "freeze", Result: history.ResultBegin},
 		{Kind: history.Fault, Text: "outage", Result: history.ResultEnd},
 		{Kind: history.Killed, Incarnation: "a"},
-		{Kind: history.Expelled, Incarnation: "a", Result: history.ResultOK},
-		{Kind: history.Expelled, Incarnation: "a", Result: history.ResultUnknown},
+		{Kind: history.Expelling, Incarnation: "a"},
+		{Kind: history.Expelled, Incarnation: "a", Ref: asked, Result: history.ResultOK},
+		{Kind: history.Expelled, Incarnation: "a", Ref: asked, Result: history.ResultRefused},
 		{Kind: history.Settled},
 		{Kind: history.Sampled, Incarnation: "a", Sample: sample},
 		{Kind: history.Canary, Text: "secret"},
@@ -90,7 +92,7 @@ func TestObserver(t *testing.T) {
 	if n, err := history.NewLog(h, "a").Write([]byte("a line")); n != 6 || err != nil {
 		t.Errorf("wrote %d, %v", n, err)
 	}
-	about := []history.Kind{history.MemberIs, history.Fault, history.Killed, history.Expelled, history.Settled, history.Canary, history.Logged}
+	about := []history.Kind{history.MemberIs, history.Fault, history.Killed, history.Expelling, history.Expelled, history.Settled, history.Canary, history.Logged}
 	for i, got := range h.Events() {
 		want[i].Seq, want[i].Wall = got.Seq, got.Wall
 		if !slices.Contains(about, got.Kind) {

@@ -83,13 +83,16 @@ func (n *nemesis) takeOut(f *injected, id string) {
 			return
 		}
 		defer cl.Close()
+		asked := n.w.observer.Expelling(f.of)
 		resp, err := n.w.coordinator.ask(cl, leaving(id))
-		leave, answered := resp.(*kmsg.LeaveGroupResponse)
-		answered = answered && err == nil
-		if answered && (leave.ErrorCode != 0 || len(leave.Members) == 1 && leave.Members[0].ErrorCode != 0) {
-			return
+		leave, ok := resp.(*kmsg.LeaveGroupResponse)
+		answered := err == nil && ok
+		done := answered && leave.ErrorCode == 0 && (len(leave.Members) != 1 || leave.Members[0].ErrorCode == 0)
+		if answered {
+			n.w.observer.Expelled(f.of, asked, done)
 		}
-		n.w.observer.Expelled(f.of, answered)
-		f.hits.Add(1)
+		if !answered || done {
+			f.hits.Add(1)
+		}
 	})
 }
