@@ -203,5 +203,10 @@ func campaigned() []bug {
 				Now:  "		if _, ends := msg.msg.(finish); ends {\n			delete(g.parts, msg.a)\n		}\n",
 			}},
 		},
+		{
+			what:   "a rebuild behind a panic took back a commit that was under way or was not answered",
+			commit: "bf99593", pkg: engine, test: "TestASupervisorThatPanicsTakesNoCommitBack",
+			undo: []overlay.Edit{{File: engine + "/rebuild.go", Old: "Next: p.a.reached(),", Now: "Next: p.a.acked.Load(),"}},
+		},
 	}
 }

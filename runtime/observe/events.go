@@ -151,7 +151,7 @@ type (
 
 		// Supervisor says that the partition's own supervisor failed. What it held in
 		// memory is not trusted: the partition begins again at the line that the broker
-		// acknowledged, and what was finished above it is delivered once more.
+		// has or may have, and what was finished above it is delivered once more.
 		Supervisor bool
 	}
 
