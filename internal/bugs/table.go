@@ -199,8 +199,8 @@ func campaigned() []bug {
 			commit: "5a61910", pkg: engine, test: "TestAPartitionThatPanicsAtItsLastCommitIsOver",
 			undo: []overlay.Edit{{
 				File: engine + "/group.go",
-				Old:  "		_, p.ends = msg.msg.(finish)\n",
-				Now:  "		if _, ends := msg.msg.(finish); ends {\n			delete(g.parts, msg.a)\n		}\n",
+				Old:  "		p.ends = true\n	}\n	if p.pid != nil {\n",
+				Now:  "		defer delete(g.parts, msg.a)\n	}\n	if p.pid != nil {\n",
 			}},
 		},
 		{

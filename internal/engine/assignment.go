@@ -142,8 +142,8 @@ type (
 	freed struct{ lane core.LaneID }
 
 	// drain begins no more but what fills gaps, and lets drained happen when nothing is
-	// under way.
-	drain struct{}
+	// under way. A partition's own comes before its rebuild.
+	drain struct{ own bool }
 
 	// drainOver ends the drain before a rebuild.
 	drainOver struct{}

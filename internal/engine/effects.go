@@ -275,5 +275,5 @@ func (p *partition) escalated(f supervision.Failure) {
 	p.rebuild = &f
 	e, pid := p.e, p.ctx.Self()
 	time.AfterFunc(e.opts.DrainTimeout, func() { e.root.Send(pid, drainOver{}) })
-	e.root.Send(pid, drain{}) // not now: effects do not step the machine
+	e.root.Send(pid, drain{own: true}) // not now: effects do not step the machine
 }

@@ -23,6 +23,24 @@ func (p *partition) drain(now bool) {
 	p.step(&p.ev.drain)
 }
 
+// toldToDrain begins a drain. One of a revoke or a stop takes the place of a rebuild that
+// the partition is about to end for.
+func (p *partition) toldToDrain(msg drain) {
+	p.drains = p.drains || !msg.own
+	if p.drains && p.rebuild != nil && p.ending != nil {
+		p.giveWay()
+		return
+	}
+	p.drain(false)
+}
+
+// giveWay leaves the last commit to the revoke or stop that drains the partition: it is not
+// rebuilt.
+func (p *partition) giveWay() {
+	p.rebuild, p.ending = nil, nil
+	p.a.drained.happen()
+}
+
 // drained says that nothing is under way any more.
 func (p *partition) drained() {
 	p.a.clean.Store(true)
@@ -53,7 +71,11 @@ func (p *partition) finish(msg finish) {
 // closeDown takes away what still runs and commits the line for the last time.
 func (p *partition) closeDown(cause error) {
 	if p.ending == nil {
-		if p.rebuild == nil {
+		switch {
+		case p.rebuild == nil:
+			return
+		case p.drains:
+			p.giveWay()
 			return
 		}
 		p.ending = &finish{cause: cause}

@@ -27,10 +27,11 @@ type part struct {
 	a       *assignment
 	pid     *actor.PID // nil while it waits for its rebuild
 	budget  supervision.Budget
-	rebuilt int64 // the commit line at the last rebuild
-	ends    bool  // its actor was told to finish: it is not begun again
-	wait    *time.Timer
-	from    beginning // of the rebuild that it waits for
+	rebuilt int64       // the commit line at the last rebuild
+	drains  bool        // a revoke or a stop drains it: it is not begun again
+	ends    bool        // it was told to finish
+	wait    *time.Timer // until the rebuild; nil: none was due yet
+	from    beginning   // of the rebuild that it waits for
 
 	// Of an actor that panicked: the next one begins when both have come. Proto.Actor
 	// brings them in any order.
@@ -174,8 +175,13 @@ func (g *group) forward(msg toPartition) {
 	if p == nil || p.ends {
 		return
 	}
+	switch msg.msg.(type) {
+	case drain:
+		p.drains = true
+	case finish:
+		p.ends = true
+	}
 	if p.pid != nil {
-		_, p.ends = msg.msg.(finish)
 		g.ctx.Send(p.pid, msg.msg)
 		return
 	}
@@ -187,19 +193,23 @@ func (g *group) forward(msg toPartition) {
 	case finish:
 		g.over(p)
 	case drain:
-		p.wait.Stop()
-		p.a.drained.happen()
+		p.idle()
 	}
+}
+
+// idle ends the drain of a partition that has no actor: there is nothing to wait for.
+func (p *part) idle() {
+	if p.wait != nil {
+		p.wait.Stop()
+	}
+	p.a.drained.happen()
 }
 
 // over ends a partition that has no actor.
 func (g *group) over(p *part) {
 	delete(g.parts, p.a)
-	if p.wait != nil {
-		p.wait.Stop()
-	}
 	p.a.fence.raise()
-	p.a.drained.happen()
+	p.idle()
 	p.a.done.happen()
 }
 

@@ -34,6 +34,7 @@ type partition struct {
 	unanswered  bool                 // a commit is on its way
 	ending      *finish              // nil until the last commit
 	rebuild     *supervision.Failure // why the partition is to be rebuilt; nil: it is not
+	drains      bool                 // a revoke or a stop drains it: it is not rebuilt
 	stopped     bool
 
 	ev events
@@ -107,7 +108,7 @@ func (p *partition) handle(msg any) {
 		p.keyedBack(msg.batch)
 	case drain:
 		if p.e.hit(failpoint.Drain) == nil {
-			p.drain(false)
+			p.toldToDrain(msg)
 		}
 	case finish:
 		p.finish(msg)

@@ -27,8 +27,9 @@ type (
 	resume struct{ part *part }
 )
 
-// escalated rebuilds a partition, within its budget and after a backoff. One whose actor
-// did not live to finish is over instead: whoever waits for that is to wait no longer.
+// escalated rebuilds a partition, within its budget and after a backoff. One that is on its
+// way out is not begun again, and whoever waits for what its actor did not live to do is to
+// wait no longer: its drain is over, and so is the partition if it was told to finish.
 func (g *group) escalated(msg *escalation) {
 	p := g.parts[msg.a]
 	if p == nil {
@@ -39,8 +40,12 @@ func (g *group) escalated(msg *escalation) {
 		p.a.clean.Store(false)
 	}
 	p.pid, p.failure, p.stopped = nil, nil, false
-	if p.ends {
+	switch {
+	case p.ends:
 		g.over(p)
+		return
+	case p.drains:
+		p.idle()
 		return
 	}
 	policy := p.a.topic.Supervision
@@ -71,7 +76,6 @@ func isAsked(f supervision.Failure) bool { return f.Err == actors.ErrRestart } /
 
 // giveUp ends the runtime with the failure of a partition that is over its budget.
 func (g *group) giveUp(p *part, f supervision.Failure) {
-	p.wait = time.AfterFunc(0, func() {})
 	policy := p.a.topic.Supervision
 	g.e.opts.Fail(&BudgetError{Partition: p.a.tp, Rebuilds: policy.MaxRestarts, Within: policy.Within, Err: f.Err})
 }
