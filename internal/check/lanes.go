@@ -19,24 +19,26 @@ func order(f *facts) Verdict {
 	type window struct {
 		lane
 		epoch  uint64
-		spell  int // counts disturbances
+		spell  int // of the beginnings anew, which one it is
 		key    string
 		hasKey bool
 	}
 	v := Verdict{Check: S5}
 	as := f.assignments()
-	spells := map[holding]int{}
+	anew := map[holding][]uint64{}
 	last := map[window]*history.Event{}
 	for i := range f.events {
 		e := &f.events[i]
 		if e.Kind == history.Disturbance || e.Kind == history.Escalated && e.Result == history.ResultSupervisor {
-			spells[holdingOf(e)]++
+			anew[holdingOf(e)] = append(anew[holdingOf(e)], e.Seq)
 		}
 		if e.Kind != history.Enter {
 			continue
 		}
-		w := window{laneOf(e), 0, spells[holdingOf(e)], string(e.Key), e.Key != nil}
-		if a, _ := as.of(e); a != nil {
+		a, at := as.of(e)
+		spell, _ := slices.BinarySearch(anew[holdingOf(e)], at)
+		w := window{laneOf(e), 0, spell, string(e.Key), e.Key != nil}
+		if a != nil {
 			w.epoch = a.epoch
 		}
 		before := last[w]

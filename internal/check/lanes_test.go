@@ -24,6 +24,7 @@ func TestOrder(t *testing.T) {
 		{"a new assignment may repeat", run(assigned(1), enter(3), revoked(), assigned(2), enter(1)), 0, nil},
 		{"a late entry belongs to the assignment that let it pass", run(assigned(1), started(1, 1), revoked(), assigned(2), started(2, 3), enter(3), enter(1)), 0, nil},
 		{"a supervisor that failed begins anew", run(enter(3), result(history.ResultSupervisor, of(history.Escalated, 0)), enter(1)), 0, nil},
+		{"a late entry belongs to what was before", run(assigned(1), started(1, 3), result(history.ResultSupervisor, of(history.Escalated, 0)), enter(3), started(1, 1), enter(1)), 0, nil},
 		{"a disturbance begins anew", run(enter(3), of(history.Disturbance, 0), enter(1)), 0, nil},
 
 		{"a key in two lanes", run(enter(1), lane(1, enter(2))), 0, []string{`key "k": offset 1 began in lane 0, and offset 2 in lane 1`}},
@@ -35,6 +36,8 @@ func TestOrder(t *testing.T) {
 		{"within an assignment", run(assigned(1), enter(1), assigned(2), enter(5), enter(4)), 1, []string{"epoch 2"}},
 		{"of an assignment that began again", run(assigned(1), enter(5), assigned(1), enter(4)), 1, []string{"epoch 1"}},
 		{"a rebuild keeps the order", run(enter(3), of(history.Escalated, 0), enter(1)), 1, []string{"offset 1"}},
+		{"a late entry that was back before", run(assigned(1), enter(5), started(1, 3), of(history.Disturbance, 0), enter(3)), 1, []string{"offset 3 began after offset 5"}},
+		{"back behind a late entry", run(assigned(1), started(1, 3), of(history.Disturbance, 0), enter(3), enter(2), enter(1)), 1, []string{"offset 1 began after offset 2"}},
 		{"a disturbance of another partition", run(enter(3), other(of(history.Disturbance, 0)), enter(1)), 1, []string{"offset 1"}},
 	})
 }
