@@ -176,8 +176,8 @@ func campaigned() []bug {
 		},
 		{
 			what: "a process that was frozen while its join was pending had a rebalance left, not a session", commit: "aa022f2", pkg: kafka,
-			test: "TestAPendingJoinIsGoodForASessionAtATime",
-			undo: []overlay.Edit{{File: kafka + "/lease.go", Old: "		l.renew(at, min(left, l.session()))\n", Now: "		l.renew(l.joined, l.rebalance)\n"}},
+			test: "TestAMemberThatJoinsHeartbeats",
+			undo: []overlay.Edit{{File: kafka + "/lease.go", Old: "	l.set(sent, l.session())\n}\n\n// end", Now: "	l.set(sent, l.rebalance)\n}\n\n// end"}},
 		},
 		{
 			what: "what was revoked behind a silent expulsion was drained and committed", commit: "dfa8c34", pkg: kafka,

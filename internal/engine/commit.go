@@ -14,7 +14,7 @@ import (
 
 var (
 	errFenced = errors.New("the partition is not this member's any more")
-	errLease  = errors.New("no answer from the group's coordinator within the session timeout")
+	errLease  = errors.New("the group's coordinator has not said within the session timeout that it has this member")
 )
 
 // commit takes a line. Those that come in one run of the mailbox go in one request:

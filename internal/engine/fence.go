@@ -75,9 +75,9 @@ func (l *lease) init(owner any) {
 }
 
 // renew says that the session is good for ttl from sent on. The request that left last
-// counts, also when its deadline is the earlier one: a pending join is good for the
-// rebalance timeout, and once it is answered the session is shorter than that. Answers
-// may come in another order.
+// counts, also when its deadline is the earlier one: the session can become shorter, or a
+// rebalance timeout that is shorter begin. Zero: the group does not know the member any
+// more. Answers may come in another order.
 func (l *lease) renew(sent time.Time, ttl time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
-// A join that is pending keeps a session alive for longer than an answered heartbeat
-// does, but not beyond its answer: a process that is frozen after it starts nothing.
+// A renewal that is good for longer counts until the next one and not beyond: a process that
+// is frozen after that starts nothing.
 func TestAPendingJoinDoesNotOutliveItsAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,12 +22,10 @@ const (
 // lease watches the requests of a membership and says until when the group session is
 // known to live. Its methods are kgo's hooks, called by any goroutine.
 //
-// While a join is pending kgo sends no heartbeat and the brokers expect none, up to the
-// rebalance timeout; the session runs from their answer on. A process that is awake and has
-// no answer takes it that there is none yet, so each look (awake) is good for a session. One
-// that was frozen does not know when the answer came, and has the rest of its last look.
-// Only the first join after an answer counts, since a member that is cut off goes on
-// writing joins that nobody reads.
+// From when a join is written until its sync is answered kgo sends no heartbeat. The group
+// keeps a member whose join it holds, but the member cannot tell that from a join that was
+// lost, or answered in vain: then its session runs. So it sends heartbeats of its own
+// (beats), and only what the group answers to those renews the lease meanwhile.
 type lease struct {
 	rebalance time.Duration
 	session   func() time.Duration // of this moment: under KIP-848 it can change
@@ -39,9 +37,8 @@ type lease struct {
 	commits atomic.Int64 // OffsetCommit requests written so far
 
 	mu      sync.Mutex
-	joining bool      // a JoinGroup was written since the last answered heartbeat or sync
-	waits   bool      // no answer came since it was written
-	joined  time.Time // when it was sent
+	joining bool      // a JoinGroup was written since the last answered sync
+	until   time.Time // what the last renewal is good for
 }
 
 // OnBrokerWrite sees a request leave.
@@ -58,26 +55,10 @@ func (l *lease) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, took ti
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.waits {
-		return
-	}
-	l.joining, l.waits, l.joined = true, true, wallclock.Now(l.owner).Add(-took)
-	l.pending(l.joined)
-}
-
-// pending renews for a join that is not answered at a time. The caller holds l.mu.
-func (l *lease) pending(at time.Time) {
-	if left := l.joined.Add(l.rebalance).Sub(at); left > 0 {
-		l.renew(at, min(left, l.session()))
-	}
-}
-
-// awake is a look of the poll loop, which turns every pollFor at least.
-func (l *lease) awake() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waits {
-		l.pending(wallclock.Now(l.owner))
+	l.joining = true
+	// A group that does not get the join ends the rebalance without this member.
+	if written := wallclock.Now(l.owner).Add(-took); written.Add(l.rebalance).Before(l.until) {
+		l.set(written, l.rebalance)
 	}
 }
 
@@ -92,12 +73,33 @@ func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch key {
-	case keyJoinGroup:
-		l.waits = false // the last look at it counts until the sync is answered
 	case keyHeartbeat, keySyncGroup, keyGroupHeartbeat:
-		l.joining, l.waits = false, false
-		l.renew(sent, l.session())
+		if l.joining && key == keyHeartbeat {
+			return // it is one of beats, which reads the answer
+		}
+		l.joining = false
+		l.set(sent, l.session())
 	}
+}
+
+// set renews. The caller holds l.mu.
+func (l *lease) set(sent time.Time, ttl time.Duration) {
+	l.until = sent.Add(ttl)
+	l.renew(sent, ttl)
+}
+
+// extend renews for a request to which the group has said that the member is in it.
+func (l *lease) extend(sent time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set(sent, l.session())
+}
+
+// end says that the group does not know the member any more.
+func (l *lease) end(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set(now, 0)
 }
 
 // rebalancing reports whether a join or sync is under way.

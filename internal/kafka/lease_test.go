@@ -8,9 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/troupe-go/troupe/internal/wallclock"
 )
 
 func (n *node) leased() []leaseCall {
@@ -79,33 +82,87 @@ func TestNoLeaseWithoutAnAnswer(t *testing.T) {
 	})
 }
 
-// A member whose join is pending has a session from each turn of its poll loop on. It would
-// not see the answer while it is frozen, and the session begins with that.
-func TestAPendingJoinIsGoodForASessionAtATime(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(r *rig) {
-		n := r.start()
-		n.joined(0)
-		r.cluster.ControlKey(keyJoinGroup, func(kmsg.Request) (kmsg.Response, error, bool) {
-			r.cluster.DropControl()
-			r.cluster.SleepControl(func() { time.Sleep(20 * time.Second) })
-			return nil, nil, false
-		})
-		n.member().cl.ForceRebalance()
-		time.Sleep(time.Second)
-		before := len(n.leased())
-		for range 13 {
-			time.Sleep(time.Second)
-			last := n.leased()[len(n.leased())-1]
-			if d := time.Since(last.sent); d > pollFor+10*time.Millisecond || last.ttl != 10*time.Second {
-				r.t.Errorf("the last renewal is %v old and good for %v", d, last.ttl)
-			}
-		}
-		if got := len(n.leased()) - before; got < 2 {
-			r.t.Errorf("%d renewals, want one for each turn", got)
-		}
-		time.Sleep(10 * time.Second) // the broker goes on
+// hold keeps the next request of a kind from the group for a time, and has the member join.
+func (n *node) hold(r *rig, key int16, pending time.Duration) {
+	r.cluster.ControlKey(key, func(kmsg.Request) (kmsg.Response, error, bool) {
+		r.cluster.DropControl()
+		r.cluster.SleepControl(func() { time.Sleep(pending) })
+		return nil, nil, false
 	})
+	n.member().cl.ForceRebalance()
+	eventually(r.t, "a join that is pending", n.member().lease.rebalancing)
+}
+
+// kgo sends no heartbeat until a join and its sync are answered. The member does, as often.
+func TestAMemberThatJoinsHeartbeats(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string]int16{"the join is pending": keyJoinGroup, "the sync is pending": keySyncGroup} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(r *rig) {
+				n := r.start()
+				n.joined(0)
+				n.hold(r, key, 15*time.Second)
+				for range 13 {
+					time.Sleep(time.Second)
+					last := n.leased()[len(n.leased())-1]
+					if d := time.Since(last.sent); d > maxHeartbeat+10*time.Millisecond || last.ttl != 10*time.Second {
+						r.t.Errorf("the last renewal is %v old and good for %v", d, last.ttl)
+					}
+				}
+				time.Sleep(15 * time.Second) // the broker goes on
+				n.stores(0, 1)
+			})
+		})
+	}
+}
+
+// A join is held by the group, or lost, or was answered and the answer lost: what is
+// unanswered keeps no lease open. Nor does an answer that says nothing of the member, and
+// one that the group does not know it ends the lease.
+func TestAPendingJoinAloneKeepsNoLease(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer *kerr.Error
+		ends   bool
+	}{
+		"nothing is answered":          {answer: nil},
+		kerr.IllegalGeneration.Message: {answer: kerr.IllegalGeneration},
+		kerr.FencedInstanceID.Message:  {answer: kerr.FencedInstanceID},
+		kerr.UnknownMemberID.Message:   {answer: kerr.UnknownMemberID, ends: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(r *rig) {
+				n := r.start()
+				n.joined(0)
+				n.hold(r, keyJoinGroup, 30*time.Second)
+				asked := 0
+				r.cluster.ControlKey(keyHeartbeat, func(req kmsg.Request) (kmsg.Response, error, bool) {
+					r.cluster.KeepControl()
+					asked++
+					if c.answer == nil {
+						return nil, errors.New("cut"), true
+					}
+					resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
+					resp.Version, resp.ErrorCode = req.GetVersion(), c.answer.Code
+					return resp, nil, true
+				})
+				before := len(n.leased())
+				time.Sleep(20 * time.Second)
+				for _, l := range n.leased()[before:] {
+					if !c.ends || l.ttl != 0 {
+						r.t.Errorf("renewed %+v", l)
+					}
+				}
+				if ended := len(n.leased()) > before; ended != c.ends || asked < 15 {
+					r.t.Errorf("ended: %v, asked %d times", ended, asked)
+				}
+				r.cluster.DropControl()
+				time.Sleep(15 * time.Second) // the broker goes on
+			})
+		})
+	}
 }
 
 // leaseScript drives the hooks alone.
@@ -130,7 +187,36 @@ func leaseScript(t *testing.T, f func(l *lease, wrote func(key int16), answered 
 	})
 }
 
-func TestLeaseOverAJoinThatOutlastsTheSession(t *testing.T) {
+func TestLeaseOverAJoin(t *testing.T) {
+	t.Parallel()
+	leaseScript(t, func(l *lease, wrote func(int16), answered func(int16, time.Duration), last func() (time.Duration, time.Duration)) {
+		want := func(when string, sent, ttl time.Duration, joins bool) {
+			t.Helper()
+			if s, d := last(); s != sent || d != ttl || l.rebalancing() != joins {
+				t.Errorf("%s: lease %v + %v, joins %v, want %v + %v, %v", when, s, d, l.rebalancing(), sent, ttl, joins)
+			}
+		}
+		answered(keyHeartbeat, 0)
+		want("heartbeat", 0, 10*time.Second, false)
+		time.Sleep(3 * time.Second)
+		wrote(keyJoinGroup)
+		want("join written", 0, 10*time.Second, true)
+		time.Sleep(time.Second)
+		answered(keyHeartbeat, 0) // beats reads what it says
+		want("a heartbeat of beats", 0, 10*time.Second, true)
+		answered(keyJoinGroup, time.Second)
+		want("join answered", 0, 10*time.Second, true)
+		time.Sleep(2 * time.Second)
+		answered(keySyncGroup, time.Second)
+		want("sync answered", 5*time.Second, 10*time.Second, false)
+		l.OnBrokerE2E(kgo.BrokerMetadata{}, keyHeartbeat, kgo.BrokerE2E{ReadErr: errors.New("cut")})
+		want("an answer that was cut", 5*time.Second, 10*time.Second, false)
+	})
+}
+
+// A group whose rebalance timeout is the shorter one throws out who does not join within
+// that: from the writing of its join on a member has no longer, unless the group says so.
+func TestAJoinHasTheRebalanceTimeout(t *testing.T) {
 	t.Parallel()
 	leaseScript(t, func(l *lease, wrote func(int16), answered func(int16, time.Duration), last func() (time.Duration, time.Duration)) {
 		want := func(when string, sent, ttl time.Duration) {
@@ -139,62 +225,19 @@ func TestLeaseOverAJoinThatOutlastsTheSession(t *testing.T) {
 				t.Errorf("%s: lease %v + %v, want %v + %v", when, s, d, sent, ttl)
 			}
 		}
-		answered(keyHeartbeat, 0)
-		want("heartbeat", 0, 10*time.Second)
+		l.rebalance = 6 * time.Second
+		wrote(keyJoinGroup) // the first one: there is no lease
+		if _, ttl := last(); ttl != 0 {
+			t.Errorf("a first join has a lease of %v", ttl)
+		}
+		answered(keySyncGroup, 0)
 		time.Sleep(3 * time.Second)
 		wrote(keyJoinGroup)
-		want("join written", 3*time.Second, 10*time.Second)
-		if !l.rebalancing() {
-			t.Error("not rebalancing while a join is pending")
-		}
-		time.Sleep(8 * time.Second)
-		l.awake()
-		want("join pending", 11*time.Second, 10*time.Second)
-		time.Sleep(9 * time.Second)
-		l.awake()
-		answered(keyJoinGroup, 17*time.Second)
-		want("long join answered", 20*time.Second, 10*time.Second)
-		time.Sleep(500 * time.Millisecond)
-		l.awake()
-		want("no join pending", 20*time.Second, 10*time.Second)
-		time.Sleep(500 * time.Millisecond)
-		answered(keySyncGroup, time.Second)
-		want("sync answered", 20*time.Second, 10*time.Second)
-		if l.rebalancing() {
-			t.Error("rebalancing after the sync")
-		}
-		time.Sleep(time.Second)
-		wrote(keyJoinGroup)
-		time.Sleep(time.Second)
-		answered(keyJoinGroup, time.Second)
-		want("short join answered", 22*time.Second, 10*time.Second)
-	})
-}
-
-// A member that is cut off goes on writing joins: they keep nothing alive.
-func TestLeaseIsNotRenewedByJoinsThatNobodyReads(t *testing.T) {
-	t.Parallel()
-	leaseScript(t, func(l *lease, wrote func(int16), _ func(int16, time.Duration), last func() (time.Duration, time.Duration)) {
-		const session = 10 * time.Second
-		wrote(keyJoinGroup)
-		time.Sleep(5 * time.Second)
-		wrote(keyJoinGroup)
-		if sent, ttl := last(); sent != 0 || ttl != session {
-			t.Errorf("lease %v + %v, want that of the first join", sent, ttl)
-		}
-		l.OnBrokerE2E(kgo.BrokerMetadata{}, keyHeartbeat, kgo.BrokerE2E{ReadErr: errors.New("cut")})
-		if sent, ttl := last(); sent != 0 || ttl != session {
-			t.Errorf("lease %v + %v after an answer that was cut", sent, ttl)
-		}
-		time.Sleep(50 * time.Second)
-		l.awake()
-		if sent, ttl := last(); sent != 55*time.Second || ttl != 5*time.Second {
-			t.Errorf("lease %v + %v, want the rest of the rebalance timeout", sent, ttl)
-		}
-		time.Sleep(5 * time.Second)
-		l.awake()
-		if sent, ttl := last(); sent != 55*time.Second || ttl != 5*time.Second {
-			t.Errorf("lease %v + %v, want nothing beyond the rebalance timeout", sent, ttl)
-		}
+		want("join written", 3*time.Second, 6*time.Second)
+		time.Sleep(2 * time.Second)
+		wrote(keyJoinGroup) // the connection was cut
+		want("written again", 3*time.Second, 6*time.Second)
+		l.extend(wallclock.Now(nil))
+		want("the group has the member", 5*time.Second, 10*time.Second)
 	})
 }

@@ -20,7 +20,7 @@ type member struct {
 	lease  *lease
 	ctx    context.Context //nolint:containedctx // the kgo client's own; ends with end
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // repairs, leavePrevious and watchSession
+	wg     sync.WaitGroup // repairs, leavePrevious, and watchSession or beats
 	wake   chan struct{}  // to repairs; capacity 1: one wake-up is as good as many
 
 	relieved chan struct{} // to breathe; capacity 1, as wake
@@ -147,6 +147,8 @@ func (m *member) run(ctx context.Context) (error, bool) { //nolint:revive // the
 	}
 	if m.c.opts.Protocol == Consumer {
 		m.wg.Go(m.watchSession)
+	} else {
+		m.wg.Go(m.beats)
 	}
 	for m.turn() { //nolint:contextcheck // the member's own ends its polls
 	}
@@ -178,7 +180,6 @@ func (m *member) turn() bool {
 		<-ctx.Done()
 		return true
 	}
-	m.lease.awake()
 	m.hand(m.cl.PollFetches(ctx))
 	return true
 }

@@ -16,6 +16,8 @@ import (
 // has let go, what moves is idle. Under KIP-848 the brokers decide it.
 const maxHeartbeat = time.Second
 
+func (o *Options) heartbeat() time.Duration { return min(maxHeartbeat, o.SessionTimeout/3) }
+
 // fetchWait bounds how long a broker waits for records. A partition that is resumed is
 // fetched once the request under way has ended, so it also bounds that wait.
 const fetchWait = 500 * time.Millisecond
@@ -76,7 +78,7 @@ func (o *Options) membership() []kgo.Opt {
 		kgo.MaxDecompressBatchBytes(int(o.MaxDecompressedBatch)),
 		kgo.SessionTimeout(o.SessionTimeout),
 		kgo.RebalanceTimeout(o.RebalanceTimeout),
-		kgo.HeartbeatInterval(min(maxHeartbeat, o.SessionTimeout/3)),
+		kgo.HeartbeatInterval(o.heartbeat()),
 		kgo.RecordPartitioner(bySource{kgo.StickyKeyPartitioner(nil)}),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 	}

@@ -18,8 +18,8 @@ import (
 // in a join, nor when the join's answer finds its connection closed.
 //
 // A member that joins again does not lose its session while it waits for the others, which
-// kfake lets go on (K16): the lease counts on that, and the partitions would go to others
-// meanwhile. Heartbeats in its name keep the session; faults pass them by.
+// kfake lets go on (K16), unless the member's own heartbeats come, which a fault may hold
+// up. Heartbeats in its name keep the session; faults pass them by.
 //
 // A rebalance ends in time: kfake begins the wait for its members anew with each join,
 // and waits for one too many once a member left while it waited for its assignment. So

@@ -1,0 +1,64 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/troupe-go/troupe/internal/wallclock"
+)
+
+// beats sends heartbeats from when a join is written until its sync is answered, when kgo
+// sends none: as often as kgo does otherwise, so that the member learns as soon of its end.
+func (m *member) beats() {
+	ticker := time.NewTicker(m.c.opts.heartbeat())
+	defer ticker.Stop()
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if m.lease.rebalancing() {
+			m.beat()
+		}
+	}
+}
+
+// beat sends one. The group answers REBALANCE_IN_PROGRESS as long as it has the member and
+// waits for others, and no error when the join has ended and the member knows of it.
+// ILLEGAL_GENERATION says that it does not: the join's answer is under way, or lost.
+func (m *member) beat() {
+	id, generation := m.cl.GroupMetadata()
+	m.mu.Lock()
+	ours, other := m.id, m.isOther(id)
+	m.mu.Unlock()
+	sent := wallclock.Now(m.c.opts.Owner)
+	if other {
+		m.lease.end(sent) // kgo was told so, and joins anew without a word
+		return
+	}
+	if ours != id || id == "" {
+		return // it has had no assignment yet
+	}
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation = m.c.opts.Group, id, generation
+	if m.c.opts.InstanceID != "" {
+		req.InstanceID = &m.c.opts.InstanceID
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, m.c.opts.SessionTimeout/3)
+	defer cancel()
+	resp, err := req.RequestWith(ctx, m.cl)
+	if err != nil {
+		return // the next one may get through
+	}
+	switch err := kerr.ErrorForCode(resp.ErrorCode); {
+	case err == nil, errors.Is(err, kerr.RebalanceInProgress):
+		m.lease.extend(sent)
+	case errors.Is(err, kerr.UnknownMemberID):
+		m.lease.end(sent)
+	}
+}
