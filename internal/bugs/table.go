@@ -208,5 +208,15 @@ func campaigned() []bug {
 			commit: "bf99593", pkg: engine, test: "TestASupervisorThatPanicsTakesNoCommitBack",
 			undo: []overlay.Edit{{File: engine + "/rebuild.go", Old: "Next: p.a.reached(),", Now: "Next: p.a.acked.Load(),"}},
 		},
+		{
+			what:   "a partition whose actor panicked in its drain was begun again, and the revoke lasted for all of its time",
+			commit: "2b861df", pkg: engine, test: "TestAPartitionThatPanicsInItsDrainIsDrained",
+			undo: []overlay.Edit{{File: engine + "/rebuild.go", Old: "	case p.drains:\n", Now: "	case false && p.drains:\n"}},
+		},
+		{
+			what:   "a partition that was about to be rebuilt ended as if it was when a revoke came, which lasted for all of its time",
+			commit: "2b861df", pkg: engine, test: "TestADrainTakesThePlaceOfARebuild",
+			undo: []overlay.Edit{{File: engine + "/finish.go", Old: "		case p.drains:\n", Now: "		case false && p.drains:\n"}},
+		},
 	}
 }
