@@ -10,6 +10,7 @@ import (
 func TestCommitted(t *testing.T) {
 	t.Parallel()
 	reset := func(offset int64) ev { return ev{Kind: history.Reset, Offset: offset} }
+	twice := func(e ev) ev { e.Text = history.Resent; return e }
 	settled := ev{Kind: history.Settled}
 	judge(t, check.Committed, []judged{
 		{"nothing", nil, 0, nil},
@@ -18,6 +19,7 @@ func TestCommitted(t *testing.T) {
 		{"partitions apart", run(committed(5), other(committed(1)), committed(6)), 1, nil},
 		{"set by an admin", run(committed(5), reset(2), committed(5), committed(3), committed(4)), 3, nil},
 		{"a late commit of unknown outcome", run(sent(3), unknown(3), sent(5), committed(5), committed(3), ok(5), committed(5)), 2, nil},
+		{"a late request of one that was sent twice", run(sent(3), twice(ok(3)), sent(5), ok(5), committed(5), committed(3)), 1, nil},
 		{"one that a crash left unanswered", run(sent(3), inB(sent(5)), committed(5), committed(3), inB(ok(5))), 1, nil},
 		{"it was applied just before the acknowledgment", run(sent(3), unknown(3), sent(5), committed(5), ok(5), committed(3)), 1, nil},
 		{"epochs may begin lower", run(committed(1), committed(1), epoch(1, sent(5)), epoch(1, refused(5)), epoch(2, sent(3)), epoch(2, ok(3))), 1, nil},
@@ -43,6 +45,8 @@ func TestCommitted(t *testing.T) {
 		{"a fall", run(committed(5), committed(3)), 1, []string{"t/0: the committed offset fell from 5 to 3"}},
 		{"an owner begins too low", run(wire("m", "m", 5), sent(3), unknown(3), inB(begins(1, 2)), wire("n", "n", 4)), 1, []string{"fell from 5 to 4"}},
 		{"below where the owner began", run(wire("m", "m", 5), sent(3), unknown(3), inB(begins(1, 3)), wire("n", "n", 2)), 1, []string{"fell from 3 to 2"}},
+		{"one that was sent twice is made good as well", run(sent(3), twice(ok(3)), sent(5), ok(5), committed(5), committed(3), settled, committed(3)), 3, []string{"the committed offset is 3 in the end"}},
+		{"sent once", run(sent(3), ok(3), sent(5), ok(5), committed(5), committed(3)), 1, []string{"fell from 5 to 3"}},
 		{"gone", run(committed(5), committed(-1)), 1, []string{"fell from 5 to -1"}},
 		{"a fall on the wire", run(wire("m", "", 5), wire("n", "", 3)), 1, []string{"fell from 5 to 3"}},
 		{"below what the admin set", run(committed(5), reset(3), committed(2)), 1, []string{"fell from 5 to 2"}},

@@ -71,7 +71,7 @@ func (e *Engine) send(reqs []*commitRequest) {
 	var fencedBy error
 	for i, r := range sent {
 		e.opts.Emit(observe.CommitAnswered{
-			TP: r.a.tp, Epoch: r.a.epoch, Next: r.line.Next, Outcome: results[i].Outcome, Err: results[i].Err, Took: took,
+			TP: r.a.tp, Epoch: r.a.epoch, Next: r.line.Next, Outcome: results[i].Outcome, Err: results[i].Err, Took: took, Resent: results[i].Resent,
 		})
 		e.answer(r, results[i])
 		if results[i].Fenced {

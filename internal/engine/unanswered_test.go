@@ -159,6 +159,12 @@ func (r *rig) doubted(first CommitResult) {
 	time.Sleep(2*commitEvery + commitEvery/2)
 	synctest.Wait()
 	r.wantCommitted(0, 3)
+	answered := find[observe.CommitAnswered](r.events)
+	for i, ev := range answered {
+		if ev.Resent != (i == 0 && first.Resent) {
+			r.t.Errorf("answered: %+v, want the first resent: %t", answered, first.Resent)
+		}
+	}
 	r.client.mu.Lock()
 	defer r.client.mu.Unlock()
 	r.client.committed[tp(0)], r.client.commits = 1, r.client.commits[len(r.client.commits)-1:]

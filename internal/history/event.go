@@ -126,7 +126,7 @@ const (
 	ShutdownBegan  Kind = "shutdown-began"
 	ShutdownEnded  Kind = "shutdown-ended"
 	CommitSent     Kind = "commit-sent"     // Offset
-	CommitAnswered Kind = "commit-answered" // Offset, Result
+	CommitAnswered Kind = "commit-answered" // Offset, Result, Text
 	Paused         Kind = "paused"          // Text: the reason
 	Resumed        Kind = "resumed"         // Text: the reason
 	SkewCapped     Kind = "skew-capped"
@@ -159,6 +159,9 @@ const (
 
 	ResultSupervisor = "supervisor" // of an Escalated: the partition's supervisor itself failed
 )
+
+// Resent is the Text of a CommitAnswered that was sent more than once.
+const Resent = "resent"
 
 // Freeze is the Text of a Fault in which a process stands still, as one that gets SIGSTOP.
 const Freeze = "freeze"

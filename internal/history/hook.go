@@ -73,7 +73,11 @@ func ofProgress(ev observe.Event) Event {
 	case observe.CommitSent:
 		return ofPartition(CommitSent, ev.TP, ev.Epoch, Event{Offset: ev.Next})
 	case observe.CommitAnswered:
-		return ofPartition(CommitAnswered, ev.TP, ev.Epoch, Event{Offset: ev.Next, Result: ev.Outcome.String(), Text: text(ev.Err)})
+		out := Event{Offset: ev.Next, Result: ev.Outcome.String(), Text: text(ev.Err)}
+		if ev.Resent {
+			out.Text = Resent
+		}
+		return ofPartition(CommitAnswered, ev.TP, ev.Epoch, out)
 	case observe.Paused:
 		return ofPartition(Paused, ev.TP, ev.Epoch, Event{Text: ev.Reason})
 	case observe.Resumed:

@@ -119,6 +119,7 @@ func TestHookDetails(t *testing.T) {
 	hook.OnEvent(time.Time{}, observe.RevokeEnded{})
 	hook.OnRecord(time.Time{}, observe.Fetched{First: 7, Last: 9, Count: 2})
 	hook.OnEvent(time.Time{}, observe.Gap{Err: errBad})
+	hook.OnEvent(time.Time{}, observe.CommitAnswered{Next: 7, Resent: true})
 	got := h.Events()
 	for i, want := range []string{history.ResultPanic, history.ResultSupervisor, history.ResultDrained, history.ResultCut} {
 		if got[4+i].Result != want {
@@ -130,6 +131,9 @@ func TestHookDetails(t *testing.T) {
 	}
 	if got[0].Offset != 7 || got[0].Result != history.ResultRefused || got[0].Text != "bad" {
 		t.Errorf("commit: %+v", got[0])
+	}
+	if got[10].Result != history.ResultOK || got[10].Text != history.Resent {
+		t.Errorf("resent: %+v", got[10])
 	}
 	if got[1].Offset != 7 || got[1].To != 10 {
 		t.Errorf("fetched: %+v", got[1])

@@ -99,6 +99,9 @@ type (
 		Outcome Outcome
 		Err     error // nil when OK
 		Took    time.Duration
+		// Resent says that the request was sent more than once: the broker may store the
+		// earlier one after the one that was answered.
+		Resent bool
 	}
 
 	// Paused is sent when a partition gains a reason to be paused.
