@@ -45,6 +45,7 @@ func Generate(seed uint64, mode Mode) *Plan {
 	g.members()
 	g.producers()
 	g.faults()
+	g.skews()
 	g.plan.Settle = 15 * 60 * sec
 	return g.plan
 }

@@ -42,9 +42,10 @@ type node struct {
 
 	memberID atomic.Value // string: the group's last answer to a join
 
-	mu      sync.Mutex
-	off     time.Duration // guarded by mu: what its wall clock is ahead by
-	offMost time.Duration // guarded by mu: the most that it ever was
+	mu       sync.Mutex
+	off      time.Duration // guarded by mu: what its wall clock is ahead by
+	offMost  time.Duration // guarded by mu: the most that it ever was
+	offLeast time.Duration // guarded by mu: the least
 }
 
 // ahead says that the node's wall clock jumped.
@@ -52,15 +53,21 @@ func (n *node) ahead(by time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.off += by
-	n.offMost = max(n.offMost, n.off)
+	n.offMost, n.offLeast = max(n.offMost, n.off), min(n.offLeast, n.off)
 }
 
-// early is how much too early the node may find a record due. A call that was handed over
-// may begin when its clock goes right again, so the most counts that it was ahead by.
-func (n *node) early() time.Duration {
+// due is when the node may begin a record of a delayed topic at the earliest. A call that
+// was handed over may begin when its clock goes right again, so the most counts that it was
+// ahead by. MaxSkew runs from when a record is first seen, which is not before it was
+// written, but for a clock that was behind.
+func (n *node) due(t *Topic, r *actors.Record) time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.offMost
+	at := r.Timestamp.Add(time.Duration(t.Delay) - n.offMost)
+	if time.Until(r.Timestamp) > century/2 {
+		at = at.Add(time.Duration(t.MaxSkew) - century + n.offLeast)
+	}
+	return at
 }
 
 // start runs a member anew.
@@ -118,7 +125,8 @@ const requestFor = 5 * time.Second
 func (n *node) topic(t *Topic) runtime.Topic {
 	backoff := supervision.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
 	out := runtime.Topic{
-		Name: t.Name, VirtualPartitions: runtime.VirtualPartitions{Max: t.Lanes}, Delay: time.Duration(t.Delay), Timeout: time.Duration(t.Timeout),
+		Name: t.Name, VirtualPartitions: runtime.VirtualPartitions{Max: t.Lanes},
+		Delay: time.Duration(t.Delay), MaxSkew: time.Duration(t.MaxSkew), Timeout: time.Duration(t.Timeout),
 		Retry: runtime.Retry{Backoff: backoff}, MaxAhead: t.MaxAhead, Buffer: runtime.Buffer{Records: t.Buffer},
 		Supervision: supervision.Policy{MaxRestarts: restartsMax, Backoff: backoff},
 	}
@@ -130,7 +138,7 @@ func (n *node) topic(t *Topic) runtime.Topic {
 	}
 	j := history.NewJournal(n.w.history, n.name)
 	if t.Delay > 0 {
-		j.Due = func(r *actors.Record) time.Time { return r.Timestamp.Add(time.Duration(t.Delay) - n.early()) }
+		j.Due = func(r *actors.Record) time.Time { return n.due(t, r) }
 	}
 	journaled := j.Wrap(func(vp actors.VirtualPartition) actors.Behavior { return &behavior{n, t, vp} })
 	out.Behavior = func(vp actors.VirtualPartition) actors.Behavior { return &mortal{journaled(vp), n} }

@@ -54,6 +54,7 @@ type Topic struct {
 	Lanes      int    `json:"lanes"`
 
 	Delay       Duration `json:"delay,omitzero"`
+	MaxSkew     Duration `json:"maxSkew,omitzero"`
 	Timeout     Duration `json:"timeout,omitzero"`
 	DeadLetters bool     `json:"deadLetters,omitzero"` // into dlq.sim.NAME
 	Attempts    int      `json:"attempts,omitzero"`    // with dead letters
@@ -101,6 +102,7 @@ type Producer struct {
 	Tx      bool     `json:"tx,omitzero"`      // a transaction per batch
 	Aborts  int      `json:"aborts,omitzero"`  // of a thousand transactions
 	OpenFor Duration `json:"openFor,omitzero"` // how long one is open
+	Ahead   int      `json:"ahead,omitzero"`   // of a thousand records, whose timestamp lies a century ahead
 }
 
 // Fault is something that happens to the run. Which fields matter follows from its kind;

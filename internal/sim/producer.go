@@ -52,6 +52,9 @@ func (w *world) produce(index int) {
 	}
 }
 
+// century is what a timestamp that cannot be true is ahead by.
+const century = 100 * 365 * 24 * time.Hour
+
 // producerRetries is how often a producer tries before it gives up a record, whose fate
 // is then unknown.
 const producerRetries = 8
@@ -79,6 +82,9 @@ func (p *producing) batch() []*written {
 		}
 		if p.rng.IntN(1000) >= p.spec.NoKey {
 			rec.Key = fmt.Appendf(nil, "%s%d", keyPrefix, p.zipf.Uint64())
+		}
+		if p.spec.Ahead > 0 && p.rng.IntN(1000) < p.spec.Ahead {
+			rec.Timestamp = time.Now().Add(century)
 		}
 		x := &written{record: rec, told: p.w.producer.Sent(rec.Topic, string(rec.Value), rec.Key)}
 		all, recs, by[rec] = append(all, x), append(recs, rec), x

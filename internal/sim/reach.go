@@ -55,6 +55,7 @@ func Paths() []Path {
 		{"paused: ahead", says(history.Paused, "ahead")},
 		{"paused: delay", says(history.Paused, "delay")},
 		{"paused: operator", says(history.Paused, "operator")},
+		{"timestamp capped", kind(history.SkewCapped)},
 		{"gap", kind(history.Gap)},
 		{"records removed", kind(history.Removed)},
 		{"dead letter acknowledged", kind(history.Forwarded)},

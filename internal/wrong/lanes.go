@@ -101,5 +101,10 @@ func delays() []wrong {
 			"each record of a hand-over is due when it begins",
 			one(core("handover.go", ` || note.due > now.UnixNano())`, `)`)),
 		},
+		{
+			"a timestamp may lie in any future", "L1",
+			"one that is further ahead than MaxSkew is taken for now and MaxSkew",
+			one(core("delay.go", `case r.Timestamp > limit/perMilli:`, `case r.Timestamp > never/perMilli-limit:`)),
+		},
 	}
 }
