@@ -17,10 +17,14 @@ type History struct {
 	seq atomic.Uint64
 
 	mu     sync.Mutex
-	events []Event
+	full   [][]Event // guarded by mu: chunks that are full, so that growing copies nothing
+	events []Event   // guarded by mu: those behind them
 	stream io.Writer
 	err    error // of the stream
 }
+
+// chunk is how many events are allocated at once.
+const chunk = 1024
 
 // New makes an empty history.
 func New() *History { return &History{} }
@@ -39,6 +43,9 @@ func (h *History) Append(ev Event) uint64 {
 		ev.Wall = time.Now().UnixNano()
 	}
 	ev.Seq = h.seq.Add(1)
+	if len(h.events) == cap(h.events) {
+		h.full, h.events = append(h.full, h.events), make([]Event, 0, chunk)
+	}
 	h.events = append(h.events, ev)
 	if h.stream != nil && h.err == nil {
 		h.err = writeLine(h.stream, &ev)
@@ -53,7 +60,7 @@ func (h *History) Len() int { return int(h.seq.Load()) } //nolint:gosec // not t
 func (h *History) Events() []Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.events)
+	return slices.Concat(append(slices.Clone(h.full), h.events)...)
 }
 
 // Err is the first error of the stream.

@@ -3,6 +3,7 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -151,13 +152,13 @@ const underWay = 64
 // one before has passed would take an old answer for a new one. It ends with the connection.
 func listen(c *conn, tap io.Writer, answers chan<- []byte, over <-chan struct{}) {
 	defer close(answers)
+	buf := make([]byte, piece)
 	for {
-		b := make([]byte, piece)
-		n, err := c.broker.Read(b)
+		n, err := c.broker.Read(buf)
 		if n > 0 {
-			_, _ = tap.Write(b[:n]) // a tap returns no error
+			_, _ = tap.Write(buf[:n]) // a tap returns no error
 			select {
-			case answers <- b[:n]:
+			case answers <- bytes.Clone(buf[:n]):
 			case <-over:
 				return
 			}
