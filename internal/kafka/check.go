@@ -8,6 +8,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -146,14 +147,25 @@ func optionName(opt kgo.Opt) string {
 	return parts[len(parts)-1]
 }
 
+// A surrounding is options that another one may need around it.
+type surrounding struct {
+	opts []kgo.Opt
+	bare atomic.Pointer[[]any] // what a client with opts alone has; nil: not known yet
+}
+
+// surroundings are asked in order. What they have alone is the same for every client of the
+// process, and a client costs more than all that is asked of it.
+var surroundings = []*surrounding{ //nolint:gochecknoglobals // as above
+	{}, {opts: []kgo.Opt{kgo.ConsumerGroup("g")}}, {opts: []kgo.Opt{kgo.ConsumeRegex()}},
+	{opts: []kgo.Opt{kgo.DefaultProduceTopic("t")}}, {opts: []kgo.Opt{kgo.DisableIdempotentWrite()}},
+}
+
 // checkValue applies opt. Some options are invalid alone: they need another one around
 // them.
 func checkValue(opt kgo.Opt) error {
 	var first error
-	for _, around := range [][]kgo.Opt{
-		nil, {kgo.ConsumerGroup("g")}, {kgo.ConsumeRegex()}, {kgo.DefaultProduceTopic("t")}, {kgo.DisableIdempotentWrite()},
-	} {
-		err := compare(around, opt)
+	for _, s := range surroundings {
+		err := s.compare(opt)
 		if refused := (*OptionError)(nil); err == nil || errors.As(err, &refused) {
 			return err
 		}
@@ -166,23 +178,41 @@ func checkValue(opt kgo.Opt) error {
 
 // compare asks a client with the option, and one without it, for the value of each
 // option that is refused.
-func compare(around []kgo.Opt, opt kgo.Opt) error {
-	bare, err := kgo.NewClient(around...)
+func (s *surrounding) compare(opt kgo.Opt) error {
+	bare := s.bare.Load()
+	if bare == nil { // several may find out at once: a lock would be held while a client closes
+		values, err := refusedValues(s.opts)
+		if err != nil {
+			return err
+		}
+		s.bare.Store(&values)
+		bare = &values
+	}
+	with, err := refusedValues(append(slices.Clone(s.opts), opt))
 	if err != nil {
 		return err
 	}
-	defer bare.Close()
-	with, err := kgo.NewClient(append(around[:len(around):len(around)], opt)...)
-	if err != nil {
-		return err
-	}
-	defer with.Close()
-	for _, r := range refusals() {
-		if !same(bare.OptValue(r.option), with.OptValue(r.option)) {
+	for i, r := range refusals() {
+		if !same((*bare)[i], with[i]) {
 			return &OptionError{Option: r.option, Reason: r.reason}
 		}
 	}
 	return nil
+}
+
+// refusedValues are the values that a client has of each option that is refused.
+func refusedValues(opts []kgo.Opt) ([]any, error) {
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	all := refusals()
+	values := make([]any, len(all))
+	for i, r := range all {
+		values[i] = cl.OptValue(r.option)
+	}
+	return values, nil
 }
 
 // same compares two values of an option. Functions are the same when both are set or
