@@ -9,64 +9,60 @@ import (
 // Path is a path through the runtime that runs are to take now and then.
 type Path struct {
 	Name  string
-	taken func(e *history.Event) bool
+	kind  history.Kind                // of the events that are asked about
+	taken func(e *history.Event) bool // whether one of them took it
 }
 
 // Paths are those that a campaign counts, from the history alone.
 func Paths() []Path {
-	kind := func(k history.Kind) func(*history.Event) bool {
-		return func(e *history.Event) bool { return e.Kind == k }
+	kind := func(name string, k history.Kind) Path {
+		return Path{name, k, func(*history.Event) bool { return true }}
 	}
-	says := func(k history.Kind, text string) func(*history.Event) bool {
-		return func(e *history.Event) bool { return e.Kind == k && strings.Contains(e.Text, text) }
+	says := func(name string, k history.Kind, text string) Path {
+		return Path{name, k, func(e *history.Event) bool { return strings.Contains(e.Text, text) }}
 	}
-	result := func(k history.Kind, result string) func(*history.Event) bool {
-		return func(e *history.Event) bool { return e.Kind == k && e.Result == result }
-	}
-	fault := func(text, result string) func(*history.Event) bool {
-		return func(e *history.Event) bool {
-			return e.Kind == history.Fault && e.Text == text && e.Result == result
-		}
+	result := func(name string, k history.Kind, result string) Path {
+		return Path{name, k, func(e *history.Event) bool { return e.Result == result }}
 	}
 	return append([]Path{
-		{"frozen past the session and thawed", fault(thawedLate, history.ResultEnd)},
-		{"a failpoint failed", fault(bites(FaultPointFails), history.ResultBegin)},
-		{"a failpoint stalled", fault(bites(FaultPointStalls), history.ResultBegin)},
-		{"a failpoint panicked", fault(bites(FaultPointPanics), history.ResultBegin)},
-		{"revoke drained", result(history.RevokeEnded, history.ResultDrained)},
-		{"revoke cut", result(history.RevokeEnded, history.ResultCut)},
-		{"lease over", says(history.Lost, "within the session timeout")},
-		{"thrown out by a commit", says(history.Lost, "commit: ")},
-		{"expelled", kind(history.Expelled)},
-		{"joined as another member", says(history.Lost, "kafka: the group dropped this member")},
-		{"rejoined", kind(history.Rejoined)},
-		{"commit refused", result(history.CommitAnswered, history.ResultRefused)},
-		{"commit unknown", result(history.CommitAnswered, history.ResultUnknown)},
-		{"commit refused on the wire", result(history.CommitOnWire, history.ResultRefused)},
-		{"lane quarantined by a timeout", says(history.Quarantined, "timed out")},
-		{"lane quarantined by a revoke", says(history.Quarantined, "revoked")},
-		{"lane freed", kind(history.Freed)},
-		{"lane forced", kind(history.Forced)},
-		{"late result dropped", kind(history.LateDropped)},
-		{"retry scheduled", kind(history.RetryScheduled)},
-		{"lane restarted", kind(history.Restarted)},
-		{"partition rebuilt", kind(history.Escalated)},
-		{"paused: back-pressure", says(history.Paused, "back-pressure")},
-		{"paused: ahead", says(history.Paused, "ahead")},
-		{"paused: delay", says(history.Paused, "delay")},
-		{"paused: operator", says(history.Paused, "operator")},
-		{"timestamp capped", kind(history.SkewCapped)},
-		{"gap", kind(history.Gap)},
-		{"records removed", kind(history.Removed)},
-		{"dead letter acknowledged", kind(history.Forwarded)},
-		{"dead letter failed", kind(history.ForwardFailed)},
-		{"send of unknown fate", kind(history.Unknown)},
-		{"aborted transaction", says(history.Failed, "aborted")},
-		{"killed", kind(history.Killed)},
-		{"stop not drained", says(history.ShutdownEnded, "not drained")},
-		{"panic or Goexit", result(history.Leave, history.ResultPanic)},
-		{"snooze", result(history.Leave, history.ResultSnooze)},
-		{"discard", result(history.Leave, history.ResultDiscard)},
+		fault("frozen past the session and thawed", thawedLate, history.ResultEnd),
+		fault("a failpoint failed", bites(FaultPointFails), history.ResultBegin),
+		fault("a failpoint stalled", bites(FaultPointStalls), history.ResultBegin),
+		fault("a failpoint panicked", bites(FaultPointPanics), history.ResultBegin),
+		result("revoke drained", history.RevokeEnded, history.ResultDrained),
+		result("revoke cut", history.RevokeEnded, history.ResultCut),
+		says("lease over", history.Lost, "within the session timeout"),
+		says("thrown out by a commit", history.Lost, "commit: "),
+		kind("expelled", history.Expelled),
+		says("joined as another member", history.Lost, "kafka: the group dropped this member"),
+		kind("rejoined", history.Rejoined),
+		result("commit refused", history.CommitAnswered, history.ResultRefused),
+		result("commit unknown", history.CommitAnswered, history.ResultUnknown),
+		result("commit refused on the wire", history.CommitOnWire, history.ResultRefused),
+		says("lane quarantined by a timeout", history.Quarantined, "timed out"),
+		says("lane quarantined by a revoke", history.Quarantined, "revoked"),
+		kind("lane freed", history.Freed),
+		kind("lane forced", history.Forced),
+		kind("late result dropped", history.LateDropped),
+		kind("retry scheduled", history.RetryScheduled),
+		kind("lane restarted", history.Restarted),
+		kind("partition rebuilt", history.Escalated),
+		says("paused: back-pressure", history.Paused, "back-pressure"),
+		says("paused: ahead", history.Paused, "ahead"),
+		says("paused: delay", history.Paused, "delay"),
+		says("paused: operator", history.Paused, "operator"),
+		kind("timestamp capped", history.SkewCapped),
+		kind("gap", history.Gap),
+		kind("records removed", history.Removed),
+		kind("dead letter acknowledged", history.Forwarded),
+		kind("dead letter failed", history.ForwardFailed),
+		kind("send of unknown fate", history.Unknown),
+		says("aborted transaction", history.Failed, "aborted"),
+		kind("killed", history.Killed),
+		says("stop not drained", history.ShutdownEnded, "not drained"),
+		result("panic or Goexit", history.Leave, history.ResultPanic),
+		result("snooze", history.Leave, history.ResultSnooze),
+		result("discard", history.Leave, history.ResultDiscard),
 	}, faultPaths()...)
 }
 
@@ -76,13 +72,16 @@ const thawedLate = "freeze past the session"
 // bites is a failpoint's fault when it breaks a step, in the history.
 func bites(kind string) string { return kind + " now" }
 
+// fault is a path that begins, or ends, with a fault.
+func fault(name, text, result string) Path {
+	return Path{name, history.Fault, func(e *history.Event) bool { return e.Text == text && e.Result == result }}
+}
+
 // faultPaths are that faults of each kind began.
 func faultPaths() []Path {
 	var paths []Path
 	for _, kind := range Kinds() {
-		paths = append(paths, Path{"fault: " + kind, func(e *history.Event) bool {
-			return e.Kind == history.Fault && e.Text == kind && e.Result == history.ResultBegin
-		}})
+		paths = append(paths, fault("fault: "+kind, kind, history.ResultBegin))
 	}
 	return paths
 }
@@ -90,9 +89,12 @@ func faultPaths() []Path {
 // reached counts by path how often a history took it.
 func reached(events []history.Event) map[string]int {
 	counts := map[string]int{}
-	paths := Paths()
+	paths := map[history.Kind][]Path{}
+	for _, p := range Paths() {
+		paths[p.kind] = append(paths[p.kind], p)
+	}
 	for i := range events {
-		for _, p := range paths {
+		for _, p := range paths[events[i].Kind] {
 			if p.taken(&events[i]) {
 				counts[p.Name]++
 			}
