@@ -156,8 +156,11 @@ type surrounding struct {
 // surroundings are asked in order. What they have alone is the same for every client of the
 // process, and a client costs more than all that is asked of it.
 var surroundings = []*surrounding{ //nolint:gochecknoglobals // as above
-	{}, {opts: []kgo.Opt{kgo.ConsumerGroup("g")}}, {opts: []kgo.Opt{kgo.ConsumeRegex()}},
-	{opts: []kgo.Opt{kgo.DefaultProduceTopic("t")}}, {opts: []kgo.Opt{kgo.DisableIdempotentWrite()}},
+	{},
+	{opts: []kgo.Opt{kgo.ConsumerGroup("g")}},
+	{opts: []kgo.Opt{kgo.ConsumeRegex()}},
+	{opts: []kgo.Opt{kgo.DefaultProduceTopic("t")}},
+	{opts: []kgo.Opt{kgo.DisableIdempotentWrite()}},
 }
 
 // checkValue applies opt. Some options are invalid alone: they need another one around
