@@ -218,5 +218,14 @@ func campaigned() []bug {
 			commit: "2b861df", pkg: engine, test: "TestADrainTakesThePlaceOfARebuild",
 			undo: []overlay.Edit{{File: engine + "/finish.go", Old: "		case p.drains:\n", Now: "		case false && p.drains:\n"}},
 		},
+		{
+			what:   "a join whose answer was lost kept the lease open up to the rebalance timeout, while the group had given the partitions away",
+			commit: "171a6e1", pkg: kafka, test: "TestAPendingJoinAloneKeepsNoLease",
+			undo: []overlay.Edit{{
+				File: kafka + "/beat.go",
+				Old:  "		return // the next one may get through\n",
+				Now:  "		m.lease.extend(sent)\n		return\n",
+			}},
+		},
 	}
 }
