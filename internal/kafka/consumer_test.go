@@ -326,9 +326,7 @@ func TestConsumerStaticMember(t *testing.T) {
 					return len(m.Assignment.TopicPartitions) != 1 || len(m.Assignment.TopicPartitions[0].Partitions) != 1
 				})
 			})
-			// Between two heartbeats, which come every 5 s: one of kgo's that the group hears behind
-			// the farewell makes the member present again, until its session ends.
-			time.Sleep(7 * time.Second)
+			time.Sleep(6 * time.Second)
 			told := len(other.all("assigned")) + len(other.all("revoked"))
 			if err := first.Leave(context.Background()); err != nil {
 				r.t.Fatal(err)
@@ -349,6 +347,38 @@ func TestConsumerStaticMember(t *testing.T) {
 				r.t.Errorf("the other member was told of %d changes", n)
 			}
 		}, kfake.SeedTopics(2, testTopic))
+	})
+	t.Run("heartbeats no more behind its farewell", func(t *testing.T) {
+		t.Parallel()
+		consumerBubble(t, func(r *rig) {
+			first := r.start(consumer, one)
+			first.joined(0)
+			said, behind := false, 0
+			r.cluster.ControlKey(keyGroupHeartbeat, func(req kmsg.Request) (kmsg.Response, error, bool) {
+				r.cluster.KeepControl()
+				switch epoch := req.(*kmsg.ConsumerGroupHeartbeatRequest).MemberEpoch; {
+				case epoch == epochStays && !said:
+					said = true
+					r.cluster.SleepControl(func() { time.Sleep(2 * time.Second) })
+				case epoch >= 0 && said:
+					behind++
+				}
+				return nil, nil, false
+			})
+			if err := first.Leave(context.Background()); err != nil || !said {
+				r.t.Errorf("Leave returned %v, said: %v", err, said)
+			}
+			_ = first.ended()
+			time.Sleep(time.Second)
+			if behind > 0 {
+				r.t.Errorf("%d heartbeats behind the farewell", behind)
+			}
+			began := time.Now()
+			r.start(consumer, one).joined(0)
+			if took := time.Since(began); took > time.Second {
+				r.t.Errorf("its successor waited %v", took)
+			}
+		})
 	})
 	t.Run("leaves", func(t *testing.T) {
 		t.Parallel()

@@ -12,11 +12,11 @@ import (
 	"github.com/troupe-go/troupe/internal/failpoint"
 )
 
-// Leave leaves the group by a raw request, which waits for no join that is pending, of
-// this member or another, and then ends Run as Stop does. The caller has drained,
+// Leave leaves the group, in a classic one by a raw request, which waits for no join that is
+// pending, of this member or another, and then ends Run as Stop does. The caller has drained,
 // committed and fenced: from the call on the handler hears nothing more. A static
 // member leaves only with Options.LeaveOnShutdown; otherwise Leave is Stop, but for a
-// word to the group under the protocol Consumer, see [member.leaveConsumer].
+// word to the group under the protocol Consumer, see [member.farewell].
 //
 // It returns ctx's error, or the group's refusal; the client is stopped all the same.
 func (c *Client) Leave(ctx context.Context) error {
@@ -37,13 +37,28 @@ func (c *Client) Leave(ctx context.Context) error {
 	if err := c.hit(failpoint.Leave); err != nil {
 		return fmt.Errorf("leave group: %w", err)
 	}
-	go func() { left <- m.leave(ctx, m.cl, id, stays) }() // ends with the kgo client at the latest
+	go func() { left <- m.farewell(ctx, id, stays) }() // ends with the kgo client at the latest
 	select {
 	case err := <-left:
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("leave group: %w", context.Cause(ctx))
 	}
+}
+
+// farewell leaves for good. Under KIP-848 kgo has to know: a heartbeat of its own behind the
+// member's last one is refused, and kgo would join anew at once, as nobody that is there.
+func (m *member) farewell(ctx context.Context, id string, stays bool) error {
+	if m.c.opts.Protocol == Classic {
+		return m.leave(ctx, m.cl, id, stays)
+	}
+	if err := m.cl.LeaveGroupContext(ctx); err != nil { // a static member stays by that
+		return fmt.Errorf("leave group: %w", typed(err))
+	}
+	if stays || m.c.opts.InstanceID == "" {
+		return nil
+	}
+	return m.leave(ctx, m.cl, id, false)
 }
 
 // leave takes a member out of the group. One that is out already is fine. A static member
