@@ -21,6 +21,8 @@ func copied(offset int64) ev {
 
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
+	gone := span(history.Removed, 0, 1)
+	batch := func(n int) ev { e := epoch(1, span(history.Fetched, 0, 2)); e.Count = n; return e }
 	judge(t, check.DeadLetters, []judged{
 		{"nothing", nil, 0, nil},
 		{"copied", run(acked(0), forwarded(0), sum(7, found(0)), sum(7, copied(0)), read("t"), read("dlq")), 2, nil},
@@ -34,6 +36,7 @@ func TestDeadLetters(t *testing.T) {
 		{"committed up to it", run(acked(0), sent(0), ok(0), forwarded(0)), 1, nil},
 		{"handled too", run(acked(0), enter(0), leave(0), sent(1), ok(1), forwarded(0)), 1, nil},
 		{"forwarded again by the next owner", run(acked(0), forwarded(0), sent(1), ok(1), inB(forwarded(0))), 2, nil},
+		{"the next owner fetched the log without it", run(acked(0), acked(1), assigned(1), gone, inB(assigned(1)), inB(batch(1)), inB(epoch(1, sent(2))), epoch(1, forwarded(0))), 1, nil},
 		{"its record is gone since", run(span(history.LogObserved, 5, 9), sum(7, copied(0)), read("t"), read("dlq")), 0, nil},
 
 		{"no copy", run(acked(0), forwarded(0), read("t"), read("dlq")), 1, []string{"t/0 offset 0: its dead letter was acknowledged, and dlq holds no copy"}},
@@ -42,6 +45,10 @@ func TestDeadLetters(t *testing.T) {
 		{"changed", run(acked(0), forwarded(0), sum(7, found(0)), sum(8, copied(0)), read("t"), read("dlq")), 2, []string{"the copy in dlq differs"}},
 		{"of no record", run(copied(4), read("t")), 1, []string{"t/0 offset 4: dlq holds a copy of it, and there is no such record"}},
 		{"committed before the acknowledgment", run(acked(0), sent(1), forwarded(0), ok(1)), 1, []string{"t/0 offset 0: a commit passed it before"}},
+		{"removed, and its owner had it", run(acked(0), acked(1), assigned(1), batch(2), gone, epoch(1, sent(2)), epoch(1, forwarded(0))), 1, []string{"a commit passed it before"}},
+		{"removed, and its owner had begun it", run(acked(0), acked(1), assigned(1), batch(1), gone, enter(0), epoch(1, sent(2)), epoch(1, forwarded(0))), 1, []string{"a commit passed it before"}},
+		{"nobody knows what the owner fetched", run(acked(0), assigned(1), gone, epoch(1, sent(2)), epoch(1, forwarded(0))), 1, []string{"a commit passed it before"}},
+		{"another one was removed", run(acked(0), acked(1), span(history.Removed, 1, 2), assigned(1), batch(1), epoch(1, sent(2)), forwarded(0)), 1, []string{"a commit passed it before"}},
 		{"committed before it, unanswered", run(acked(0), sent(3), forwarded(0)), 1, []string{"a commit passed it before"}},
 	})
 }

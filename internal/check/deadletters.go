@@ -10,13 +10,14 @@ import (
 // removed the record, and the copy with it. A copy is of a record that
 // exists, and holds what that holds: key, value, its own headers, its timestamp in a
 // header. And no commit passes a record that only its copy finishes before the
-// acknowledgment came; one that was refused does not count. Compared are acknowledgments
+// acknowledgment came; one that was refused does not count, nor one of an owner that fetched
+// the log without the record. Compared are acknowledgments
 // and copies. Further copies of a record are allowed: a produce that timed out may have
 // been applied (scenario 89).
 func DeadLetters(events []history.Event) Verdict { return deadLetters(newFacts(events)) }
 
 func deadLetters(f *facts) Verdict {
-	d := &letters{Verdict{Check: S10}, f, topicsRead(f), map[copied]bool{}, sumsOf(f)}
+	d := &letters{Verdict{Check: S10}, f, topicsRead(f), map[copied]bool{}, sumsOf(f), issuedOf(f), map[held]bool{}}
 	for i := range f.events {
 		if e := &f.events[i]; e.Kind == history.DeadLetterObserved {
 			d.copies[copied{placeOf(e), e.Dest}] = true
@@ -25,11 +26,14 @@ func deadLetters(f *facts) Verdict {
 	}
 	handled := map[place]bool{}
 	for i := range f.events {
-		if e := &f.events[i]; e.Kind == history.Leave && e.Result == history.ResultOK {
+		switch e := &f.events[i]; {
+		case e.Kind == history.Enter:
+			d.entered[held{placeOf(e), e.Incarnation}] = true
+		case e.Kind == history.Leave && e.Result == history.ResultOK:
 			handled[placeOf(e)] = true
+		default:
 		}
 	}
-	lines := issuedOf(f)
 	for i := range f.events {
 		e := &f.events[i]
 		if e.Kind != history.Forwarded {
@@ -43,7 +47,7 @@ func deadLetters(f *facts) Verdict {
 			continue
 		}
 		handled[placeOf(e)] = true // its first acknowledgment counts
-		if at, ok := above(lines[e.TP()], e.Offset, e.Seq); ok {
+		if at, ok := d.passed(placeOf(e), e.Seq); ok {
 			d.verdict.add([]uint64{at, e.Seq}, "%s offset %d: a commit passed it before its dead letter was acknowledged", e.TP(), e.Offset)
 		}
 	}
@@ -62,6 +66,50 @@ type letters struct {
 	read    map[string]bool // topics
 	copies  map[copied]bool
 	sums    map[place]uint64 // of what the inputs hold
+	issued  map[observe.TopicPartition][]*history.Event
+	entered map[held]bool // by calls that began
+}
+
+// held is a record as an incarnation has it.
+type held struct {
+	place
+	incarnation string
+}
+
+// passed is when the first commit above a record was sent, if that was before seq. One of an
+// owner that fetched the log without the record does not count: the test had removed it, and
+// the owner has nothing to wait for, while a member that was replaced and does not know it
+// yet may still hold it.
+func (d *letters) passed(p place, seq uint64) (uint64, bool) {
+	for _, e := range d.issued[p.tp] {
+		if e.Seq >= seq {
+			break
+		}
+		if e.Offset > p.offset && !d.without(p, e) {
+			return e.Seq, true
+		}
+	}
+	return 0, false
+}
+
+// without reports whether the owner that sent a commit fetched fewer records than there were
+// around one that the test removed, and never began it.
+func (d *letters) without(p place, commit *history.Event) bool {
+	t := termOf(commit)
+	if !d.f.excuses().removed[p.tp].has(p.offset) || d.entered[held{p, t.incarnation}] {
+		return false
+	}
+	short := false
+	for _, batch := range d.f.fetched()[t] {
+		if batch.Offset > p.offset || p.offset >= batch.To {
+			continue
+		}
+		if within(d.f.existing()[p.tp], batch) <= batch.Count {
+			return false
+		}
+		short = true
+	}
+	return short
 }
 
 func (d *letters) copy(e *history.Event) {
@@ -103,21 +151,12 @@ func sumsOf(f *facts) map[place]uint64 {
 	return sums
 }
 
-// issuedOf are the commits that may have been stored, by when they were sent, as far as
-// they rise.
-func issuedOf(f *facts) map[observe.TopicPartition][]*accepted {
-	out := map[observe.TopicPartition][]*accepted{}
+// issuedOf are the commits that may have been stored, in the order in which they were sent.
+func issuedOf(f *facts) map[observe.TopicPartition][]*history.Event {
+	out := map[observe.TopicPartition][]*history.Event{}
 	for _, c := range f.commits() {
-		e := c.sent
-		if c.result == history.ResultRefused {
-			continue
-		}
-		if out[e.TP()] == nil {
-			out[e.TP()] = []*accepted{{}}
-		}
-		a := out[e.TP()][0]
-		if n := len(a.next); n == 0 || e.Offset > a.next[n-1] {
-			a.seqs, a.next = append(a.seqs, e.Seq), append(a.next, e.Offset)
+		if c.result != history.ResultRefused {
+			out[c.sent.TP()] = append(out[c.sent.TP()], c.sent)
 		}
 	}
 	return out
