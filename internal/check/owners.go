@@ -11,12 +11,12 @@ import (
 // be made good: where the harness says that the run has settled (history.Settled), the
 // committed offset is at or above every line that was acknowledged until then. Besides,
 // within an epoch no commit is below one that was sent before; that counts as nothing
-// compared.
+// compared. Where the partition's supervisor failed in between, one that had been refused by
+// then does not count: the next supervisor begins at the line that was acknowledged.
 func Committed(events []history.Event) Verdict { return committed(newFacts(events)) }
 
 func committed(f *facts) Verdict {
 	v := Verdict{Check: S3}
-	commits := f.commits()
 	late := f.outstanding()
 	polled, wire := newRegister(&v, late), newRegister(&v, late)
 	for i := range f.events {
@@ -34,17 +34,32 @@ func committed(f *facts) Verdict {
 		}
 	}
 	madeGood(f, &v)
-	last := map[term]*history.Event{}
-	for _, c := range commits {
+	ascends(f, &v)
+	return v
+}
+
+// ascends looks for commits that are below an earlier one of their epoch.
+func ascends(f *facts, v *Verdict) {
+	anew := map[holding][]uint64{}
+	for i := range f.events {
+		if e := &f.events[i]; e.Kind == history.Escalated && e.Result == history.ResultSupervisor {
+			anew[holdingOf(e)] = append(anew[holdingOf(e)], e.Seq)
+		}
+	}
+	sent := map[term][]commit{} // ascending
+	for _, c := range f.commits() {
 		t := termOf(c.sent)
-		if before := last[t]; before != nil && c.sent.Offset < before.Offset {
-			v.add([]uint64{before.Seq, c.sent.Seq}, "%s: %s epoch %d: commit of %d sent after one of %d",
-				t.incarnation, t.tp, t.epoch, c.sent.Offset, before.Offset)
+		list := sent[t]
+		for n := len(list); n > 0 && list[n-1].result == history.ResultRefused && between(anew[t.holding], list[n-1].answered, c.sent.Seq); n-- {
+			list = list[:n-1]
+		}
+		if n := len(list); n > 0 && c.sent.Offset < list[n-1].sent.Offset {
+			v.add([]uint64{list[n-1].sent.Seq, c.sent.Seq}, "%s: %s epoch %d: commit of %d sent after one of %d",
+				t.incarnation, t.tp, t.epoch, c.sent.Offset, list[n-1].sent.Offset)
 			continue
 		}
-		last[t] = c.sent
+		sent[t] = append(list, c)
 	}
-	return v
 }
 
 // madeGood holds what is committed in the end against what was acknowledged, since an admin

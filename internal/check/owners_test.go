@@ -11,7 +11,7 @@ func TestCommitted(t *testing.T) {
 	t.Parallel()
 	reset := func(offset int64) ev { return ev{Kind: history.Reset, Offset: offset} }
 	twice := func(e ev) ev { e.Text = history.Resent; return e }
-	settled := ev{Kind: history.Settled}
+	settled, failed := ev{Kind: history.Settled}, result(history.ResultSupervisor, of(history.Escalated, 0))
 	judge(t, check.Committed, []judged{
 		{"nothing", nil, 0, nil},
 		{"one look", run(committed(3)), 0, nil},
@@ -24,6 +24,7 @@ func TestCommitted(t *testing.T) {
 		{"it was applied just before the acknowledgment", run(sent(3), unknown(3), sent(5), committed(5), ok(5), committed(3)), 1, nil},
 		{"epochs may begin lower", run(committed(1), committed(1), epoch(1, sent(5)), epoch(1, refused(5)), epoch(2, sent(3)), epoch(2, ok(3))), 1, nil},
 		{"the same line again", run(committed(1), committed(1), sent(5), unknown(5), sent(5), ok(5)), 1, nil},
+		{"one that was refused, and the supervisor failed", run(committed(1), committed(1), sent(5), refused(5), failed, sent(4), ok(4)), 1, nil},
 		{"on the wire", run(wire("m", "", 1), wire("m", "", 2), result(history.ResultRefused, wire("n", "", 1))), 1, nil},
 		{"the windows do not mix", run(wire("m", "", 5), committed(4), committed(5)), 1, nil},
 		{"the runtime alone is no comparison", run(sent(1), ok(1), sent(2), ok(2)), 0, nil},
@@ -59,6 +60,9 @@ func TestCommitted(t *testing.T) {
 		{"not even sent", run(committed(5), committed(3), sent(3), unknown(3)), 1, []string{"fell from 5 to 3"}},
 		{"acknowledged before is not after", run(sent(5), ok(5), sent(3), ok(3), committed(5), committed(3)), 1, []string{"fell from 5 to 3", "commit of 3 sent after one of 5"}},
 		{"sent backwards within an epoch", run(committed(1), committed(1), sent(5), ok(5), sent(4), refused(4)), 1, []string{"a: t/0 epoch 0: commit of 4 sent after one of 5"}},
+		{"the supervisor failed, and it was not refused", run(committed(1), committed(1), sent(5), unknown(5), failed, sent(4)), 1, []string{"commit of 4 sent after one of 5"}},
+		{"the supervisor failed before it was refused", run(committed(1), committed(1), sent(5), failed, refused(5), sent(4)), 1, []string{"commit of 4 sent after one of 5"}},
+		{"below one that was acknowledged before", run(committed(1), committed(1), sent(3), ok(3), sent(5), refused(5), failed, sent(2)), 1, []string{"commit of 2 sent after one of 3"}},
 	})
 }
 
