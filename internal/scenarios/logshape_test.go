@@ -270,6 +270,40 @@ func TestScenario037ATopicIsCreatedAgain(t *testing.T) {
 	})
 }
 
+// The same without a moment in between: the name is there all along, and only the id tells
+// the topics apart. The new one is longer than the old line, so nothing of that is beyond its
+// end, and what is below it would be passed.
+func TestScenario037ATopicIsCreatedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders", "others"}, []string{check.S1, check.S2}, func(w *world) {
+		var seen tape
+		sessionless := func(cfg *runtime.Config) { cfg.KafkaOptions = []kgo.Opt{kgo.DisableFetchSessions()} }
+		n := w.startWith("a", sessionless, noted(&seen), runtime.Topic{Name: "others", Behavior: handle(fine)})
+		w.produce("orders", 0, "k", numbers(0, 5)...)
+		w.produce("others", 0, "k", "v")
+		w.drained(time.Minute, map[string][]int64{"orders": {5}, "others": {1}})
+		w.deleteTopic("orders")
+		w.observer.Removed(tp("orders", 0), 0, 5)
+		if err := w.c.Broker().CreateTopic("orders", 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		client := w.c.Client(kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		for range 8 {
+			if err := client.ProduceSync(context.Background(), &kgo.Record{Topic: "orders", Key: []byte("k")}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		if lost := find[observe.Lost](n); len(lost) != 1 || !errors.Is(lost[0].Cause, runtime.ErrTopicRecreated) {
+			t.Errorf("lost %+v, want one partition, as its topic is another one", lost)
+		}
+		if line := w.c.Broker().GroupInfo(group).Commits["orders"][0].Offset; line > 5 || len(seen.lines()) != 5 {
+			t.Errorf("the line is %d and %d records were delivered, want nothing of the new topic", line, len(seen.lines()))
+		}
+		w.topics = []string{"others"}
+	})
+}
+
 // While commits fail, work goes on up to MaxAhead records past what is committed, and
 // nothing is fenced; all of it is committed after.
 func TestScenario040CommitsFailForTenMinutes(t *testing.T) {
