@@ -72,11 +72,52 @@ func TestWhatIsCleanIsNotPlayedAgain(t *testing.T) {
 	if want := []seedRange{{1, 10}, {21, 25}, {31, 40}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if all, left := s.String(), s.without(got); all != "1-25,31-40" || !strings.HasPrefix(left, ", but for 10 that") {
+	if all, left := s.String(), s.without(got, 0); all != "1-25,31-40" || !strings.HasPrefix(left, ", but for 10 that") {
 		t.Errorf("says %q and %q", all, left)
 	}
-	if left := s.without(s.ranges); left != "" {
+	if left := s.without(s.ranges, 0); left != "" {
 		t.Errorf("says %q of nothing", left)
+	}
+}
+
+// What was counted before an interrupt counts, once, and of this commit and way alone.
+func TestWhatWasCountedBeforeIsAdded(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "progress.jsonl")
+	p, err := openProgress(path, "abc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []struct {
+		how, commit string
+		r           seedRange
+		runs        int
+	}{
+		{"plain", "abc", seedRange{1, 600}, 600},
+		{"plain", "abc", seedRange{601, 700}, 100},
+		{"plain", "abc", seedRange{1101, 1200}, 100},
+		{"race", "abc", seedRange{1, 600}, 600},
+		{"plain", "def", seedRange{1, 600}, 600},
+		{"plain", "abc+", seedRange{701, 800}, 100},
+	} {
+		if err := p.add(e.how, e.commit, e.r, full(e.runs, sim.FaultCut)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p, err = openProgress(path, "abc"); err != nil {
+		t.Fatal(err)
+	}
+	o := full(400, check.S2)
+	seeds := p.before(series{ranges: []seedRange{{1, 1000}}}, []seedRange{{601, 1000}}, o)
+	if seeds != 600 || o.runs != 1000 {
+		t.Errorf("%d seeds and %d runs, want those of 1-600 added", seeds, o.runs)
+	}
+	name := sim.Paths()[0].Name
+	if got := o.vacuous(rates{name: 0.5}); got != nil || o.reached[name] != (count{2, 2}) {
+		t.Errorf("vacuous %q, the path is taken %v; want each part to lend what the other lacks", got, o.reached[name])
+	}
+	if left := (series{ranges: []seedRange{{1, 1000}}}).without([]seedRange{{601, 1000}}, seeds); !strings.Contains(left, "600 ") || strings.Contains(left, "VACUOUS") {
+		t.Errorf("says %q", left)
 	}
 }
 

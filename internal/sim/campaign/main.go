@@ -43,6 +43,8 @@ type campaign struct {
 	chunk  uint64
 	ledger *ledger
 	rates  rates
+
+	progress *progress
 }
 
 func main() {
@@ -87,9 +89,12 @@ func (c *campaign) run(seeds string, race, ci bool, shrink string, measure bool)
 	if c.rates, err = loadRates(c.root); err != nil {
 		return err
 	}
-	c.ledger = &ledger{}
+	c.ledger, c.progress = &ledger{}, &progress{}
 	if !ci {
 		if c.ledger, err = openLedger(filepath.Join(c.root, "docs", "ledger.tsv")); err != nil {
+			return err
+		}
+		if c.progress, err = openProgress(filepath.Join(c.root, ".campaign.jsonl"), c.commit); err != nil {
 			return err
 		}
 	}
@@ -122,12 +127,17 @@ func (s series) String() string {
 	return strings.Join(all, ",")
 }
 
-// without says how many seeds are left out of what is to be played; empty: none.
-func (s series) without(todo []seedRange) string {
-	if left := seedsOf(s.ranges) - seedsOf(todo); left > 0 {
-		return fmt.Sprintf(", but for %d that the ledger has as clean: they count for no VACUOUS", left)
+// without says how many seeds are left out of what is to be played, and of how many of
+// those the counts are known; empty: none.
+func (s series) without(todo []seedRange, counted uint64) string {
+	left := seedsOf(s.ranges) - seedsOf(todo)
+	switch left {
+	case 0:
+		return ""
+	case counted:
+		return fmt.Sprintf(", but for %d that the ledger has as clean: what they counted is added", left)
 	}
-	return ""
+	return fmt.Sprintf(", but for %d that the ledger has as clean: what %d of them counted is added, the others count for no VACUOUS", left, counted)
 }
 
 func seedsOf(ranges []seedRange) uint64 {

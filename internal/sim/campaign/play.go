@@ -66,7 +66,8 @@ func (c *campaign) play(s series, measure bool) error {
 	o := newOutcome()
 	begun := time.Now()
 	todo := c.chunks(s)
-	fmt.Fprintf(os.Stdout, "seeds %s (%s) at %s%s\n", s, how(s.race), c.commit, s.without(todo))
+	counted := c.progress.before(s, todo, o)
+	fmt.Fprintf(os.Stdout, "seeds %s (%s) at %s%s\n", s, how(s.race), c.commit, s.without(todo, counted))
 	work := make(chan seedRange)
 	var wait sync.WaitGroup
 	for range c.procs {
@@ -126,26 +127,26 @@ func (c *campaign) chunks(s series) []seedRange {
 
 // chunkOf plays a chunk, and what is left of it behind a run that ended its process.
 func (c *campaign) chunkOf(binary string, race bool, r seedRange, o *outcome) {
-	bad := false
+	mine := newOutcome()
+	defer o.add(mine)
 	for left := r; left.from <= left.to; {
-		last, ended := o.listen(c.ctx, binary, "-seeds", left.String(), "-keep", c.keep)
+		last, ended := mine.listen(c.ctx, binary, "-seeds", left.String(), "-keep", c.keep)
 		if c.ctx.Err() != nil {
 			return // what was played of it is played again
 		}
 		if ended == "" {
 			break
 		}
-		o.mu.Lock()
-		o.violations[last] = append(o.violations[last], ended)
-		o.mu.Unlock()
+		mine.violations[last] = append(mine.violations[last], ended)
 		left.from = max(last, left.from) + 1
 	}
-	o.mu.Lock()
-	for seed := r.from; seed <= r.to; seed++ {
-		bad = bad || len(o.violations[seed]) > 0
+	clean := len(mine.violations) == 0
+	if clean { // first, so that what the ledger has is counted
+		if err := c.progress.add(how(race), c.commit, r, mine); err != nil {
+			fmt.Fprintln(os.Stderr, "campaign:", err)
+		}
 	}
-	o.mu.Unlock()
-	if err := c.ledger.add(how(race), c.commit, r, !bad); err != nil {
+	if err := c.ledger.add(how(race), c.commit, r, clean); err != nil {
 		fmt.Fprintln(os.Stderr, "campaign:", err)
 	}
 }

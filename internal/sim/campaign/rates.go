@@ -38,7 +38,7 @@ func loadRates(root string) (rates, error) {
 func saveRates(root string, o *outcome) error {
 	var b strings.Builder
 	for _, p := range sim.Paths() {
-		fmt.Fprintf(&b, "%s\t%.4f\n", p.Name, float64(o.reached[p.Name].runs)/float64(max(o.runs, 1)))
+		fmt.Fprintf(&b, "%s\t%.4f\n", p.Name, float64(o.reached[p.Name].Runs)/float64(max(o.runs, 1)))
 	}
 	return os.WriteFile(ratesPath(root), []byte(b.String()), 0o600)
 }

@@ -11,7 +11,10 @@ import (
 )
 
 // count is how often something happened, and in how many runs.
-type count struct{ runs, times int }
+type count struct {
+	Runs  int `json:"runs"`
+	Times int `json:"times"`
+}
 
 // tally counts by name.
 type tally map[string]count
@@ -25,7 +28,14 @@ func (t tally) take(text string) {
 			continue
 		}
 		c := t[name]
-		t[name] = count{c.runs + 1, c.times + times}
+		t[name] = count{c.Runs + 1, c.Times + times}
+	}
+}
+
+// add adds what was counted elsewhere.
+func (t tally) add(other tally) {
+	for name, c := range other {
+		t[name] = count{t[name].Runs + c.Runs, t[name].Times + c.Times}
 	}
 }
 
@@ -34,7 +44,7 @@ func (t tally) print(w io.Writer, head string, names []string) {
 	const width = 130
 	line := head
 	for _, name := range names {
-		next := fmt.Sprintf(" %s %d in %d,", name, t[name].times, t[name].runs)
+		next := fmt.Sprintf(" %s %d in %d,", name, t[name].Times, t[name].Runs)
 		if len(line)+len(next) > width {
 			fmt.Fprintln(w, line)
 			line = strings.Repeat(" ", len(head))
@@ -69,18 +79,18 @@ func (o *outcome) vacuous(r rates) []string {
 	}
 	var all []string
 	for _, kind := range sim.Kinds() {
-		if o.hits[kind].times == 0 {
+		if o.hits[kind].Times == 0 {
 			all = append(all, fmt.Sprintf("fault %s: no effect in %d runs", kind, o.runs))
 		}
 	}
 	for _, name := range sim.Checks() {
-		if o.compared[name].times == 0 {
+		if o.compared[name].Times == 0 {
 			all = append(all, fmt.Sprintf("check %s: compared nothing in %d runs", name, o.runs))
 		}
 	}
 	for _, p := range sim.Paths() {
 		rate := r[p.Name]
-		if o.reached[p.Name].runs == 0 && math.Pow(1-rate, float64(o.runs)) < tooRare {
+		if o.reached[p.Name].Runs == 0 && math.Pow(1-rate, float64(o.runs)) < tooRare {
 			all = append(all, fmt.Sprintf("path %q: never in %d runs, %g of which take it", p.Name, o.runs, rate))
 		}
 	}
