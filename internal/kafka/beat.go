@@ -11,8 +11,8 @@ import (
 	"github.com/troupe-go/troupe/internal/wallclock"
 )
 
-// beats sends heartbeats from when a join is written until its sync is answered, when kgo
-// sends none: as often as kgo does otherwise, so that the member learns as soon of its end.
+// beats sends heartbeats whose answers the member reads, as often as kgo sends its own: see
+// [lease]. kgo's tell it of rebalances, and there are none while it joins.
 func (m *member) beats() {
 	ticker := time.NewTicker(m.c.opts.heartbeat())
 	defer ticker.Stop()
@@ -22,9 +22,7 @@ func (m *member) beats() {
 			return
 		case <-ticker.C:
 		}
-		if m.lease.rebalancing() {
-			m.beat()
-		}
+		m.beat()
 	}
 }
 
@@ -32,13 +30,16 @@ func (m *member) beats() {
 // waits for others, and no error when the join has ended and the member knows of it.
 // ILLEGAL_GENERATION says that it does not: the join's answer is under way, or lost.
 func (m *member) beat() {
+	joining := m.lease.rebalancing() // at other times kgo's heartbeat learns as soon of an end
 	id, generation := m.cl.GroupMetadata()
 	m.mu.Lock()
 	ours, other := m.id, m.isOther(id)
 	m.mu.Unlock()
 	sent := wallclock.Now(m.c.opts.Owner)
 	if other {
-		m.lease.end(sent) // kgo was told so, and joins anew without a word
+		if joining {
+			m.lease.end(sent) // kgo was told so, and joins anew without a word
+		}
 		return
 	}
 	if ours != id || id == "" {
@@ -58,7 +59,7 @@ func (m *member) beat() {
 	switch err := kerr.ErrorForCode(resp.ErrorCode); {
 	case err == nil, errors.Is(err, kerr.RebalanceInProgress):
 		m.lease.extend(sent)
-	case errors.Is(err, kerr.UnknownMemberID):
+	case joining && errors.Is(err, kerr.UnknownMemberID):
 		m.lease.end(sent)
 	}
 }

@@ -22,10 +22,13 @@ const (
 // lease watches the requests of a membership and says until when the group session is
 // known to live. Its methods are kgo's hooks, called by any goroutine.
 //
-// From when a join is written until its sync is answered kgo sends no heartbeat. The group
-// keeps a member whose join it holds, but the member cannot tell that from a join that was
-// lost, or answered in vain: then its session runs. So it sends heartbeats of its own
-// (beats), and only what the group answers to those renews the lease meanwhile.
+// The hooks do not see what an answer says. A broker that is not the coordinator answers
+// kgo's heartbeats, too, while the session runs at the group. And from when a join is
+// written until its sync is answered kgo sends none: the group keeps a member whose join it
+// holds, but the member cannot tell that from a join that was lost, or answered in vain. So
+// in a classic group the member sends heartbeats of its own (beats), and only what the group
+// answers to those, and the first answer to a sync, renew the lease. Under KIP-848 kgo's
+// count: a second sender could take an assignment from kgo.
 type lease struct {
 	rebalance time.Duration
 	session   func() time.Duration // of this moment: under KIP-848 it can change
@@ -62,7 +65,7 @@ func (l *lease) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, took ti
 	}
 }
 
-// OnBrokerE2E sees an answer come. It does not know what the answer says.
+// OnBrokerE2E sees an answer come.
 func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
 	if e2e.Err() != nil {
 		return
@@ -72,12 +75,11 @@ func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	sent := now.Add(-e2e.DurationE2E())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch key {
-	case keyHeartbeat, keySyncGroup, keyGroupHeartbeat:
-		if l.joining && key == keyHeartbeat {
-			return // it is one of beats, which reads the answer
-		}
+	switch {
+	case key == keySyncGroup && l.joining: // the group has just answered the join
 		l.joining = false
+		l.set(sent, l.session())
+	case key == keyGroupHeartbeat:
 		l.set(sent, l.session())
 	}
 }

@@ -4,6 +4,7 @@ package kafka
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,19 +48,18 @@ func TestLeaseCountsFromTheSending(t *testing.T) {
 	bubble(t, func(r *rig) {
 		n := r.start()
 		n.joined(0)
+		slow := 0
 		r.cluster.ControlKey(keyHeartbeat, func(kmsg.Request) (kmsg.Response, error, bool) {
-			r.cluster.DropControl()
-			r.cluster.SleepControl(func() { time.Sleep(2 * time.Second) })
+			if slow++; slow == 2 { // kgo's and the member's
+				r.cluster.DropControl()
+			}
+			r.cluster.SleepControl(func() { time.Sleep(time.Second) })
 			return nil, nil, false
 		})
 		before := len(n.leased())
-		eventually(r.t, "a slow heartbeat", func() bool { return len(n.leased()) > before+1 })
-		for _, c := range n.leased()[before:] {
-			if d := c.at.Sub(c.sent); d >= 2*time.Second {
-				return
-			}
-		}
-		r.t.Errorf("no renewal is 2 s old: %+v", n.leased()[before:])
+		eventually(r.t, "a renewal that is 1 s old", func() bool {
+			return slices.ContainsFunc(n.leased()[before:], func(c leaseCall) bool { return c.at.Sub(c.sent) >= time.Second })
+		})
 	})
 }
 
@@ -165,6 +165,34 @@ func TestAPendingJoinAloneKeepsNoLease(t *testing.T) {
 	}
 }
 
+// A broker that is not the coordinator says nothing of the session, which runs on.
+func TestOnlyTheGroupRenewsTheLease(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []*kerr.Error{kerr.NotCoordinator, kerr.CoordinatorNotAvailable} {
+		t.Run(answer.Message, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(r *rig) {
+				n := r.start()
+				n.joined(0)
+				asked := 0
+				r.cluster.ControlKey(keyHeartbeat, func(req kmsg.Request) (kmsg.Response, error, bool) {
+					r.cluster.KeepControl()
+					asked++
+					resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
+					resp.Version, resp.ErrorCode = req.GetVersion(), answer.Code
+					return resp, nil, true
+				})
+				before := len(n.leased())
+				time.Sleep(5 * time.Second) // kgo does not join anew yet
+				if got := n.leased()[before:]; len(got) > 0 || asked < 5 {
+					r.t.Errorf("asked %d times, and renewed: %+v", asked, got)
+				}
+				r.cluster.DropControl()
+			})
+		})
+	}
+}
+
 // leaseScript drives the hooks alone.
 func leaseScript(t *testing.T, f func(l *lease, wrote func(key int16), answered func(key int16, after time.Duration), last func() (time.Duration, time.Duration))) {
 	t.Helper()
@@ -196,9 +224,11 @@ func TestLeaseOverAJoin(t *testing.T) {
 				t.Errorf("%s: lease %v + %v, joins %v, want %v + %v, %v", when, s, d, l.rebalancing(), sent, ttl, joins)
 			}
 		}
-		answered(keyHeartbeat, 0)
+		l.extend(wallclock.Now(nil))
 		want("heartbeat", 0, 10*time.Second, false)
 		time.Sleep(3 * time.Second)
+		answered(keyHeartbeat, 0)
+		want("a heartbeat of kgo's", 0, 10*time.Second, false)
 		wrote(keyJoinGroup)
 		want("join written", 0, 10*time.Second, true)
 		time.Sleep(time.Second)
@@ -209,6 +239,9 @@ func TestLeaseOverAJoin(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		answered(keySyncGroup, time.Second)
 		want("sync answered", 5*time.Second, 10*time.Second, false)
+		time.Sleep(time.Second)
+		answered(keySyncGroup, 0) // kgo had been told that it asked another broker
+		want("sync answered again", 5*time.Second, 10*time.Second, false)
 		l.OnBrokerE2E(kgo.BrokerMetadata{}, keyHeartbeat, kgo.BrokerE2E{ReadErr: errors.New("cut")})
 		want("an answer that was cut", 5*time.Second, 10*time.Second, false)
 	})

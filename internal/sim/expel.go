@@ -30,7 +30,7 @@ func (n *nemesis) expel(f *injected, node *node) {
 	var taken atomic.Bool
 	over := make(chan struct{})
 	again := n.w.kafka.Fault(kfake.Fault{
-		Keys: []kmsg.Key{kmsg.Heartbeat}, Group: group, TopLevel: true, Err: kerr.RebalanceInProgress, Count: 1,
+		Keys: []kmsg.Key{kmsg.Heartbeat}, Group: group, TopLevel: true, Err: kerr.RebalanceInProgress, Count: 2, // kgo's heartbeat, and the member's own
 		When: func(req kmsg.Request) bool {
 			beat, ok := req.(*kmsg.HeartbeatRequest)
 			return ok && beat.MemberID == id && members(req)

@@ -12,7 +12,7 @@ func (n *nemesis) membership(f *injected) {
 	node := n.w.current[f.Member]
 	switch f.Kind {
 	case FaultRebalance:
-		h := n.w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: group, TopLevel: true, Err: kerr.RebalanceInProgress, Count: 5, When: members})
+		h := n.w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: group, TopLevel: true, Err: kerr.RebalanceInProgress, Count: 10, When: members})
 		f.count, f.end = h.Hits, h.Remove
 		return
 	case FaultJoin:
