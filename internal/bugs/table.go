@@ -242,5 +242,14 @@ func reviewed() []bug {
 				Now:  "	if true {\n		return m.leave(",
 			}},
 		},
+		{
+			what:   "heartbeats that a broker other than the coordinator answered kept the lease open, while the group had given the partitions away",
+			commit: "b08e80a", pkg: kafka, test: "TestOnlyTheGroupRenewsTheLease",
+			undo: []overlay.Edit{{
+				File: kafka + "/lease.go",
+				Old:  "	case key == keyGroupHeartbeat:\n",
+				Now:  "	case key == keyGroupHeartbeat, key == keyHeartbeat:\n",
+			}},
+		},
 	}
 }
