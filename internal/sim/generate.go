@@ -46,6 +46,8 @@ func Generate(seed uint64, mode Mode) *Plan {
 	g.producers()
 	g.faults()
 	g.skews()
+	g.overtaken()
+	slices.SortStableFunc(g.plan.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	g.plan.Settle = 15 * 60 * sec
 	return g.plan
 }
@@ -159,7 +161,6 @@ func (g *generator) faults() {
 	if g.plan.Mode == Liveness {
 		g.plan.Faults = append(g.plan.Faults, g.forever()...)
 	}
-	slices.SortStableFunc(g.plan.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 }
 
 func (g *generator) anyMember() string { return g.plan.Members[g.IntN(len(g.plan.Members))].Name }

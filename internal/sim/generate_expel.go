@@ -23,3 +23,18 @@ func (g *generator) expulsions() {
 		g.plan.Faults = append(g.plan.Faults, f)
 	}
 }
+
+// overtaken are members whose poll goroutine stands still with what it has polled while
+// they are taken out of the group, so that its partitions could come back before the
+// records are handed over.
+func (g *generator) overtaken() {
+	for _, f := range g.plan.Faults {
+		if f.Kind != FaultExpel || g.chance(30) {
+			continue
+		}
+		lag := g.between(4*sec, 12*sec)
+		g.plan.Faults = append(g.plan.Faults, Fault{
+			At: max(0, f.At-g.between(0, sec)), For: lag + sec, Kind: FaultPointStalls, Member: f.Member, Count: 1, Lag: lag, Point: "polled",
+		})
+	}
+}

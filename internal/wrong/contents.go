@@ -101,6 +101,14 @@ func positions() []wrong {
 			"an assignment begins at its start, and skips nothing",
 			one(kafka("start.go", `put(tp, p.next)`, `put(tp, p.next+1)`)),
 		},
+		{
+			"records of an assignment before are taken for the present one's", "Poll",
+			"a poll and what it hands over are of one assignment, and the epoch says of which",
+			one(
+				kafka("gate.go", `	for g.turn {`, `	for false {`),
+				engine("engine.go", `a != nil && a.epoch == b.Epoch {`, `a != nil {`),
+			),
+		},
 	}
 }
 
