@@ -18,7 +18,7 @@ type beginning struct {
 func (p *partition) start() {
 	p.a.actor.Store(p.ctx.Self())
 	p.a.clean.Store(false) // a drain before a rebuild was not the last
-	p.e.pass(failpoint.Machine)
+	p.e.steps.Pass(failpoint.Machine)
 	p.incarnation = p.e.epochs.next()
 	p.from.handoff.Hung = p.e.held.lanes(p.a.tp, p.topic.Core.Lanes)
 	p.m = core.New(p.topic.Core, p.incarnation, p.from.handoff)

@@ -83,7 +83,7 @@ func (w *worker) make(ho *handOver) (err error) {
 			err = &panicError{v, debug.Stack()}
 		}
 	}()
-	if err := w.e.hit(failpoint.Make); err != nil {
+	if err := w.e.steps.Hit(failpoint.Make); err != nil {
 		return err
 	}
 	b := w.topic.Behavior(w.vp)
@@ -131,7 +131,7 @@ func (w *worker) runStop(s actors.Stopper, cause error) (err error) {
 			err = &panicError{v, debug.Stack()}
 		}
 	}()
-	if err := w.e.hit(failpoint.Stop); err != nil {
+	if err := w.e.steps.Hit(failpoint.Stop); err != nil {
 		return err
 	}
 	return s.Stop(ctx, cause)

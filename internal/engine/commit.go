@@ -32,7 +32,7 @@ func (g *group) commit(req *commitRequest) {
 func (g *group) flush() {
 	reqs := g.pending
 	g.pending, g.flushing = nil, false
-	if err := g.e.hit(failpoint.Flush); err != nil {
+	if err := g.e.steps.Hit(failpoint.Flush); err != nil {
 		for _, r := range reqs {
 			g.e.answer(r, CommitResult{Outcome: observe.Refused, Err: err})
 		}
@@ -98,11 +98,11 @@ func (e *Engine) leaves(r *commitRequest) bool {
 
 // store sends the request.
 func (e *Engine) store(ctx context.Context, lines []CommitLine) []CommitResult {
-	if err := e.hit(failpoint.Send); err != nil {
+	if err := e.steps.Hit(failpoint.Send); err != nil {
 		return alike(len(lines), CommitResult{Outcome: observe.Refused, Err: err})
 	}
 	results := e.opts.Client.Commit(ctx, lines)
-	if err := e.hit(failpoint.Answer); err != nil {
+	if err := e.steps.Hit(failpoint.Answer); err != nil {
 		return alike(len(lines), CommitResult{Outcome: observe.Unknown, Err: err})
 	}
 	return results

@@ -77,7 +77,7 @@ func (p *partition) emit(ev observe.Event) { p.e.opts.Emit(ev) }
 // handOver gives records to a lane. The channel has room: the last hand-over has
 // ended, and of restarts there is at most one in it.
 func (p *partition) handOver(fx *core.HandOver) {
-	p.e.pass(failpoint.HandOver)
+	p.e.steps.Pass(failpoint.HandOver)
 	l := &p.lanes[fx.Call.Lane]
 	if l.worker == nil {
 		p.spawn(l, fx.Call.Lane)
@@ -147,7 +147,7 @@ func (p *partition) cancel(call core.Call) {
 // restarted replaces a lane's behavior: the old one is stopped now, on its goroutine,
 // and the new one made before the next hand-over.
 func (p *partition) restarted(fx *core.Restarted) {
-	p.e.pass(failpoint.Restart)
+	p.e.steps.Pass(failpoint.Restart)
 	l := &p.lanes[fx.Lane]
 	f := marked(fx.Failure)
 	if f.Err == nil {
@@ -215,7 +215,7 @@ func (p *partition) pause(fx *core.PauseSet) {
 	case fx.Now == 0:
 		p.e.opts.Client.Resume(p.a.tp)
 	case fx.Now == full && fx.Was == 0:
-		if p.e.hit(failpoint.Filled) == nil {
+		if p.e.steps.Hit(failpoint.Filled) == nil {
 			p.e.opts.Client.PauseSoon(p.a.tp)
 		}
 	default:
@@ -226,7 +226,7 @@ func (p *partition) pause(fx *core.PauseSet) {
 func (p *partition) commit(fx *core.Commit) {
 	p.unanswered = true
 	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, fx.Next}}
-	err := p.e.hit(failpoint.Line)
+	err := p.e.steps.Hit(failpoint.Line)
 	p.a.asked.Store(req)
 	if err != nil {
 		p.e.answer(req, CommitResult{Outcome: observe.Refused, Err: err})
@@ -248,7 +248,7 @@ func (t *wakeTimer) set(at time.Time) {
 	t.seq++
 	seq, e, pid := t.seq, t.p.e, t.p.ctx.Self()
 	t.timer = time.AfterFunc(wallclock.Until(e.opts.Owner, at), func() {
-		if e.hit(failpoint.WakeUp) == nil {
+		if e.steps.Hit(failpoint.WakeUp) == nil {
 			e.root.Send(pid, woke{seq})
 		}
 	})
@@ -270,7 +270,7 @@ func (p *partition) escalated(f supervision.Failure) {
 	if f.Err == nil {
 		f.Err = errEscalated
 	}
-	p.e.pass(failpoint.Escalate)
+	p.e.steps.Pass(failpoint.Escalate)
 	p.emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f})
 	p.rebuild = &f
 	e, pid := p.e, p.ctx.Self()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/internal/wallclock"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
@@ -123,6 +124,7 @@ type Batch struct {
 // any goroutine.
 type Engine struct {
 	opts   Options
+	steps  failpoint.Steps
 	topics map[string]*Topic
 	system *actor.ActorSystem
 	pool   *dispatcher
@@ -145,6 +147,7 @@ type Engine struct {
 func New(opts Options) *Engine {
 	e := &Engine{
 		opts:     opts,
+		steps:    failpoint.Steps{Of: opts.Owner},
 		topics:   make(map[string]*Topic, len(opts.Topics)),
 		pool:     newDispatcher(),
 		assigned: map[observe.TopicPartition]*assignment{},

@@ -30,7 +30,7 @@ func (p *partition) fetched(b *Batch) {
 // enter puts a batch into the machine. keys are nil where records are keyed by their
 // own keys.
 func (p *partition) enter(b *Batch, keys *keyedBatch) {
-	p.e.pass(failpoint.Enter)
+	p.e.steps.Pass(failpoint.Enter)
 	p.recs = p.recs[:0]
 	control := b.Control
 	for i := range b.Records {

@@ -91,7 +91,7 @@ func (p *partition) closeDown(cause error) {
 // closeAll takes every hand-over away. Finished records count; a call that goes on is
 // quarantined, and its partition did not end cleanly, although it is drained then.
 func (p *partition) closeAll() {
-	p.e.pass(failpoint.Close)
+	p.e.steps.Pass(failpoint.Close)
 	cut := false
 	for i := range p.lanes {
 		l := &p.lanes[i]

@@ -47,7 +47,7 @@ func (p *partition) forward(fx *core.Forward) {
 	msg := forwarded{incarnation: p.incarnation, seq: fx.Seq, offset: rec.Offset, reason: reason}
 	e, pid := p.e, p.ctx.Self()
 	f := &Forward{Topic: p.topic.DeadLetter, Record: rec, Headers: p.deadLetterHeaders(rec, fx)}
-	if err := e.hit(failpoint.Forward); err != nil {
+	if err := e.steps.Hit(failpoint.Forward); err != nil {
 		msg.err = err
 		e.root.Send(pid, msg)
 		return
@@ -62,7 +62,7 @@ func (p *partition) forwarded(msg forwarded) {
 	if msg.incarnation != p.incarnation {
 		return
 	}
-	p.e.pass(failpoint.Forwarded)
+	p.e.steps.Pass(failpoint.Forwarded)
 	dest := p.topic.DeadLetter
 	if msg.err != nil {
 		p.emit(observe.ForwardFailed{TP: p.a.tp, Epoch: p.a.epoch, Offset: msg.offset, Dest: dest, Err: msg.err})

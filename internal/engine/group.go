@@ -126,7 +126,7 @@ func (g *group) later(msg any) func() {
 
 func (g *group) tick() {
 	g.lookAtLease()
-	if g.e.hit(failpoint.Tick) == nil {
+	if g.e.steps.Hit(failpoint.Tick) == nil {
 		for _, p := range g.parts {
 			if p.pid != nil && !p.ends {
 				g.ctx.Send(p.pid, tick{})
@@ -161,7 +161,7 @@ func (g *group) begin(msg begin) {
 }
 
 func (g *group) spawn(p *part, from beginning) {
-	g.e.pass(failpoint.Spawn)
+	g.e.steps.Pass(failpoint.Spawn)
 	a := p.a
 	p.pid = g.ctx.Spawn(g.e.props(overPartition{}, func() actor.Actor { return newPartition(g.e, a, from) }))
 	a.actor.Store(p.pid) // it need not have started: its mailbox is there
@@ -229,7 +229,7 @@ func (g *group) lookAtLease() {
 		g.leaseEnd = nil
 		return
 	}
-	if g.e.hit(failpoint.Lease) != nil {
+	if g.e.steps.Hit(failpoint.Lease) != nil {
 		return
 	}
 	if g.e.lease.check(g.e.now()) {

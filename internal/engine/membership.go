@@ -22,7 +22,7 @@ func (e *Engine) Assigned(as []Assignment) {
 		e.loseAll(errLease)
 		return
 	}
-	e.pass(failpoint.Assigned)
+	e.steps.Pass(failpoint.Assigned)
 	e.lease.open(held)
 	begun := make([]*assignment, len(as))
 	for i, as := range as {
@@ -164,7 +164,7 @@ func (e *Engine) Lost(tps []observe.TopicPartition, cause error) {
 
 func (e *Engine) lost(as []*assignment, cause error) {
 	if len(as) > 0 {
-		e.pass(failpoint.Lose)
+		e.steps.Pass(failpoint.Lose)
 	}
 	for _, a := range as {
 		e.seize(a)
@@ -195,7 +195,7 @@ func (e *Engine) drain(ctx context.Context, as []*assignment) {
 // and committed by then; the answer to a commit often comes just after the deadline.
 func (e *Engine) finish(as []*assignment, cause error, until time.Time) []bool {
 	if len(as) > 0 {
-		e.pass(failpoint.Drained)
+		e.steps.Pass(failpoint.Drained)
 	}
 	for _, a := range as {
 		e.root.Send(e.group, toPartition{a, finish{cause: cause, limit: until}})
@@ -203,7 +203,7 @@ func (e *Engine) finish(as []*assignment, cause error, until time.Time) []bool {
 	clean := make([]bool, len(as))
 	for i, a := range as {
 		clean[i] = e.await(a.done, until) && a.clean.Load()
-		e.pass(failpoint.Fence)
+		e.steps.Pass(failpoint.Fence)
 		e.seize(a)
 	}
 	return clean

@@ -107,7 +107,7 @@ func (p *partition) handle(msg any) {
 	case keyed:
 		p.keyedBack(msg.batch)
 	case drain:
-		if p.e.hit(failpoint.Drain) == nil {
+		if p.e.steps.Hit(failpoint.Drain) == nil {
 			p.toldToDrain(msg)
 		}
 	case finish:
@@ -151,7 +151,7 @@ func (p *partition) step(ev core.Event) {
 
 // reported takes a hand-over back from its lane.
 func (p *partition) reported(ho *handOver) {
-	p.e.pass(failpoint.Reported)
+	p.e.steps.Pass(failpoint.Reported)
 	l := &p.lanes[ho.call.Lane]
 	if l.current != ho || p.a.fence.raised() {
 		return // taken away since; finish has seen, or will see, to what it did
@@ -226,7 +226,7 @@ func (p *partition) committed(msg committed) {
 	if msg.incarnation != p.incarnation {
 		return
 	}
-	p.e.pass(failpoint.Committed)
+	p.e.steps.Pass(failpoint.Committed)
 	p.ev.committed = core.Committed{
 		Epoch: p.incarnation, Seq: msg.seq, OK: msg.result.Outcome == observe.OK,
 		Late: msg.result.Outcome == observe.Unknown || msg.result.Resent,

@@ -99,7 +99,7 @@ func (q *quarantine) names() []string {
 // out of the quarantine, and the partition told that its lane is free, whichever epoch that
 // is in by now.
 func (e *Engine) freed(w *worker) {
-	e.pass(failpoint.Freed)
+	e.steps.Pass(failpoint.Freed)
 	p := w.place()
 	if !e.held.remove(p, w) {
 		return

@@ -35,7 +35,7 @@ func (g *group) escalated(msg *escalation) {
 	if p == nil {
 		return
 	}
-	g.e.pass(failpoint.Resume)
+	g.e.steps.Pass(failpoint.Resume)
 	if msg.forgot || redone(&msg.handoff) {
 		p.a.clean.Store(false)
 	}

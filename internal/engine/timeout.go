@@ -110,7 +110,7 @@ type timedOut struct {
 // goroutine, the policy's Decide with it: one that hangs leaves its own lane alone
 // waiting.
 func (w *worker) timeOut(ho *handOver, n int, starting bool, cancel context.CancelCauseFunc) {
-	w.e.pass(failpoint.Expire)
+	w.e.steps.Pass(failpoint.Expire)
 	w.e.held.add(w.place(), w)
 	if !ho.take(n) {
 		w.e.freed(w) // it returned first

@@ -123,7 +123,7 @@ func (w *worker) exited(ho *handOver) {
 
 // serve works through a hand-over.
 func (w *worker) serve(ho *handOver) {
-	if err := w.e.hit(failpoint.Begin); err != nil {
+	if err := w.e.steps.Hit(failpoint.Begin); err != nil {
 		w.fail(ho, core.Result{Kind: core.Interrupted, Err: err})
 		return
 	}
@@ -140,7 +140,7 @@ func (w *worker) serve(ho *handOver) {
 		rec := &ho.recs[n]
 		attempt := ho.attemptOf(n)
 		err := w.deliver(ho, n, rec, attempt)
-		if broken := w.e.hit(failpoint.End); broken != nil {
+		if broken := w.e.steps.Hit(failpoint.End); broken != nil {
 			err = broken
 		}
 		if err != nil {
@@ -164,7 +164,7 @@ func (w *worker) serve(ho *handOver) {
 // lease ran out it stays where it is, for the loss that follows: given back, it would be
 // handed over again at once, and so on until the group hears of it by its own timers.
 func (w *worker) pass(ho *handOver, n int) bool {
-	stuck := w.e.hit(failpoint.Claim) != nil
+	stuck := w.e.steps.Hit(failpoint.Claim) != nil
 	if stuck || w.a.fence.raised() || ho.canceled.Load() {
 		if ho.move(n, claiming, n, idle) {
 			w.fail(ho, core.Result{Kind: core.Interrupted, Err: errNotBegun})
@@ -261,7 +261,7 @@ func (w *worker) fail(ho *handOver, res core.Result) {
 
 // report hands the hand-over back. The lane does not touch it any more.
 func (w *worker) report(ho *handOver) {
-	w.e.pass(failpoint.Report)
+	w.e.steps.Pass(failpoint.Report)
 	if ho.end() {
 		w.e.root.Send(w.a.pid(), ho)
 		return

@@ -1,7 +1,7 @@
 // Package failpoint lets a test break a step of the runtime from within: without the
 // build tag failpoints there is nothing of it in a binary.
 //
-// A step names its Point and calls Hit. With the tag a test puts a function there, which
+// A step names its Point and calls Hit or Pass. With the tag a test puts a function there, which
 // runs on the step's own goroutine: it may sleep, block, panic, end a member of the test,
 // or return an error. What the step makes of an error stands beside its Point. Where
 // nothing stands the step cannot fail, and goes on.
@@ -9,6 +9,17 @@
 // A function stops the step itself. It never changes what a hook, a journal or a broker's
 // reader sees of it.
 package failpoint
+
+// Steps are those of one runtime.
+type Steps struct {
+	Of any // the *runtime.Runtime
+}
+
+// Hit is called at a step whose error means something to the caller.
+func (s Steps) Hit(p Point) error { return hit(p, s.Of) }
+
+// Pass is Hit at a step that knows no failure.
+func (s Steps) Pass(p Point) { _ = hit(p, s.Of) }
 
 // Point is a step of the runtime.
 type Point string

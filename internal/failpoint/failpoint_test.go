@@ -33,7 +33,7 @@ func TestFunctionsRunInOrderWithTheOwner(t *testing.T) {
 	defer failpoint.SetOf(order, say("first"))()
 	defer failpoint.SetOf(order, say("second"))()
 	before := failpoint.Hits(order)
-	if err := failpoint.Hit(order, owner); err != nil {
+	if err := (failpoint.Steps{Of: owner}).Hit(order); err != nil {
 		t.Errorf("got %v, want no error", err)
 	}
 	if want := []string{"first", "second"}; !slices.Equal(said, want) {
@@ -49,7 +49,7 @@ func TestTheFirstErrorCounts(t *testing.T) {
 	broken := errors.New("broken")
 	defer failpoint.Set(failing, func() error { return broken })()
 	defer failpoint.Set(failing, func() error { t.Error("ran behind an error"); return nil })()
-	if err := failpoint.Hit(failing, nil); !errors.Is(err, broken) {
+	if err := (failpoint.Steps{}).Hit(failing); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 }
@@ -62,7 +62,7 @@ func TestAResetTakesItsOwnFunctionAlone(t *testing.T) {
 	defer failpoint.Set(removed, count)()
 	reset()
 	reset()
-	_ = failpoint.Hit(removed, nil)
+	failpoint.Steps{}.Pass(removed)
 	if ran != 1 {
 		t.Errorf("%d functions ran, want the one that is left", ran)
 	}

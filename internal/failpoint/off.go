@@ -5,5 +5,4 @@ package failpoint
 // Enabled says whether the tag is set.
 const Enabled = false
 
-// Hit does nothing.
-func Hit(Point, any) error { return nil }
+func hit(Point, any) error { return nil }

@@ -49,8 +49,7 @@ func Hits(p Point) int {
 	return global.hits[p]
 }
 
-// Hit is called at a step of the runtime that of names.
-func Hit(p Point, of any) error {
+func hit(p Point, of any) error {
 	for _, f := range global.hit(p) {
 		if err := (*f)(of); err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 // onAssigned is kgo's callback. It comes before the offsets are fetched, after each
 // join, also when nothing is new.
 func (m *member) onAssigned(_ context.Context, cl *kgo.Client, added map[string][]int32) {
-	m.c.pass(failpoint.Joined)
+	m.c.steps.Pass(failpoint.Joined)
 	id, _ := cl.GroupMetadata()
 	m.gate.park()
 	expelled, empty := m.adopt(id, added)
@@ -66,7 +66,7 @@ func (m *member) expelled() {
 // leaves the group it does not heartbeat, but by then the member is over. What it joined
 // without as another member was not revoked but lost, some time ago.
 func (m *member) onRevoked(_ context.Context, cl *kgo.Client, revoked map[string][]int32) {
-	m.c.pass(failpoint.Revoke)
+	m.c.steps.Pass(failpoint.Revoke)
 	id, _ := cl.GroupMetadata()
 	m.mu.Lock()
 	other := m.isOther(id)

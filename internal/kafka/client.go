@@ -26,6 +26,7 @@ const (
 // from within the Handler.
 type Client struct {
 	opts   Options
+	steps  failpoint.Steps
 	h      Handler
 	topics map[string]Topic
 
@@ -70,7 +71,7 @@ func New(opts Options, h Handler) (*Client, error) {
 		opts.Lease = func(time.Time, time.Duration) {}
 	}
 	c := &Client{
-		opts: opts, h: h, topics: map[string]Topic{}, warned: map[string]time.Time{},
+		opts: opts, steps: failpoint.Steps{Of: opts.Owner}, h: h, topics: map[string]Topic{}, warned: map[string]time.Time{},
 		calling: make(chan struct{}, 1),
 	}
 	for _, t := range opts.Topics {
@@ -141,7 +142,7 @@ func (c *Client) Stop() { c.stop() }
 // its session to end. It does not block; while nothing has been assigned since the last
 // rebuild or loss it does nothing.
 func (c *Client) Rebuild(cause error) {
-	c.pass(failpoint.Rebuild)
+	c.steps.Pass(failpoint.Rebuild)
 	if m := c.member(); m != nil && m.holds() {
 		m.end(cause, false)
 	}

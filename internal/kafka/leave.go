@@ -34,7 +34,7 @@ func (c *Client) Leave(ctx context.Context) error {
 	// kgo does not look at ctx while the request waits behind another one, whose connection
 	// is being opened say.
 	left := make(chan error, 1)
-	if err := c.hit(failpoint.Leave); err != nil {
+	if err := c.steps.Hit(failpoint.Leave); err != nil {
 		return fmt.Errorf("leave group: %w", err)
 	}
 	go func() { left <- m.farewell(ctx, id, stays) }() // ends with the kgo client at the latest

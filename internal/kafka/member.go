@@ -176,7 +176,7 @@ func (m *member) turn() bool {
 	m.c.turn()
 	m.seekAll()
 	m.breathe(ctx.Done())
-	if m.c.hit(failpoint.Poll) != nil {
+	if m.c.steps.Hit(failpoint.Poll) != nil {
 		<-ctx.Done()
 		return true
 	}

@@ -27,7 +27,7 @@ func (m *member) hand(fetches kgo.Fetches) {
 	if len(all) == 0 {
 		return
 	}
-	m.c.pass(failpoint.Polled)
+	m.c.steps.Pass(failpoint.Polled)
 	batches := make([]Batch, len(all))
 	for i := range all {
 		all[i].batch.Records, all[i].batch.Control = convert(all[i].records)

@@ -50,7 +50,7 @@ func (c *Client) Produce(ctx context.Context, f *Forward, done func(error)) {
 		Key: f.Record.Key, Value: f.Record.Value, Headers: headers(f.Record.Headers, f.Headers),
 	}
 	m.cl.TryProduce(ctx, r, func(_ *kgo.Record, err error) {
-		if broken := c.hit(failpoint.Produced); broken != nil {
+		if broken := c.steps.Hit(failpoint.Produced); broken != nil {
 			err = broken
 		}
 		if !errors.Is(err, kerr.UnknownTopicID) {

@@ -32,7 +32,7 @@ func (c *Client) Resume(tp observe.TopicPartition) { c.setPaused(tp, false) }
 
 func (c *Client) setPaused(tp observe.TopicPartition, paused bool) {
 	m := c.member()
-	if m == nil || c.hit(failpoint.Pause) != nil {
+	if m == nil || c.steps.Hit(failpoint.Pause) != nil {
 		return
 	}
 	m.mu.Lock()
@@ -90,7 +90,7 @@ func (m *member) reposition(a ask) {
 	}
 	moved := p.next != a.offset
 	m.mu.Unlock()
-	if m.c.hit(failpoint.Seek) != nil || !m.set(a.tp, a.offset, moved) {
+	if m.c.steps.Hit(failpoint.Seek) != nil || !m.set(a.tp, a.offset, moved) {
 		time.AfterFunc(seekAgain, func() { m.queue(a) })
 		return
 	}

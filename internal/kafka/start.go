@@ -79,7 +79,7 @@ func (m *member) begin(ctx context.Context, lines map[observe.TopicPartition]int
 		return failed
 	}
 	tps := slices.SortedFunc(maps.Keys(lines), byTopic)
-	if err := m.c.hit(failpoint.Start); err != nil {
+	if err := m.c.steps.Hit(failpoint.Start); err != nil {
 		for _, tp := range tps {
 			failed[tp] = err
 		}
