@@ -22,6 +22,16 @@ func (j *journal) until(ctx context.Context, rec *actors.Record) error {
 	return ctx.Err()
 }
 
+// inACall is a rig with partition 0, whose call goes on until its context ends.
+func inACall(t *testing.T) *rig {
+	t.Helper()
+	var j journal
+	r := newRig(t, func(topic *Topic) { topic.Behavior = actors.Func(j.until) })
+	r.assign(0)
+	r.fetch(0, []string{"k"}, 0)
+	return r
+}
+
 // Nothing can drain behind a group supervisor that panicked: calls end, and the stop does
 // not wait for what nobody tells any more.
 func TestAStopBehindAGroupSupervisorThatPanickedTakesNoTime(t *testing.T) {
@@ -86,10 +96,7 @@ func TestAStopBehindAGroupSupervisorThatPanickedWaitsForStopHooks(t *testing.T) 
 func TestCallbacksReturnWhenTheGroupSupervisorPanics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRig(t, func(topic *Topic) { topic.Behavior = actors.Func(j.until) })
-		r.assign(0)
-		r.fetch(0, []string{"k"}, 0)
+		r := inACall(t)
 		begun := time.Now()
 		go func() {
 			r.e.Revoked([]observe.TopicPartition{tp(0)})
@@ -143,10 +150,7 @@ func TestALossThatPanicsLeavesNoPartitionWithoutAFence(t *testing.T) {
 func TestACallThatWasSeizedBeforeItsActorStopsIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRig(t, func(topic *Topic) { topic.Behavior = actors.Func(j.until) })
-		r.assign(0)
-		r.fetch(0, []string{"k"}, 0)
+		r := inACall(t)
 		r.e.seize(r.e.lookup(tp(0)))
 		r.falls()
 		synctest.Wait()
