@@ -7,20 +7,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/check"
-	"github.com/troupe-go/troupe/internal/history"
 	"github.com/troupe-go/troupe/runtime"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
@@ -257,65 +253,6 @@ func TestScenario006AMemberCommitsNothingInAnotherName(t *testing.T) {
 	})
 }
 
-// sent is a commit of a partition as it came to the broker.
-type sent struct {
-	member    string
-	partition int32
-	next      int64
-}
-
-// witness sees the group's commits as they come to the broker.
-type witness struct {
-	mu   sync.Mutex
-	seen []sent // guarded by mu
-}
-
-func (w *world) witness() *witness {
-	w.t.Helper()
-	x := &witness{}
-	w.c.Broker().ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		w.c.Broker().KeepControl()
-		if commit, ok := req.(*kmsg.OffsetCommitRequest); ok {
-			x.add(commit)
-		}
-		return nil, nil, false
-	})
-	return x
-}
-
-func (x *witness) add(commit *kmsg.OffsetCommitRequest) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for i := range commit.Topics {
-		for _, p := range commit.Topics[i].Partitions {
-			x.seen = append(x.seen, sent{commit.MemberID, p.Partition, p.Offset})
-		}
-	}
-}
-
-func (x *witness) since(n int) []sent {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return slices.Clone(x.seen[n:])
-}
-
-// onWire is a history of commits that the broker took, in a group that was stable.
-func (w *world) onWire(all []sent, info *kfake.GroupInfo) []history.Event {
-	h := history.New()
-	o := history.NewObserver(h)
-	for _, c := range all {
-		owner := slices.IndexFunc(info.Members, func(m kfake.GroupMember) bool { return assigns(w.t, m, c.partition) })
-		o.CommitOnWire(history.WireCommit{TP: tp("orders", c.partition), Next: c.next, Member: c.member, Owner: info.Members[owner].MemberID, Answer: observe.OK})
-	}
-	return h.Events()
-}
-
-// assigns reports whether a member has a partition of orders.
-func assigns(t *testing.T, m kfake.GroupMember, partition int32) bool {
-	t.Helper()
-	return slices.Contains(m.Assignment["orders"], partition)
-}
-
 // A second rebalance begins while the first one's revoke still drains.
 func TestScenario012RebalancesBackToBack(t *testing.T) {
 	t.Parallel()
@@ -448,110 +385,5 @@ func TestScenario018ARevokeOutlastsTheRebalance(t *testing.T) {
 		if got := count[observe.Lost](a); got != 2 {
 			t.Errorf("a lost %d partitions, want the two that it kept", got)
 		}
-	})
-}
-
-// A hook calls Shutdown from within a membership event.
-func TestScenario019ShutdownWithinAHook(t *testing.T) {
-	t.Parallel()
-	for name, wanted := range map[string]func(observe.Event) bool{
-		"assigned": func(ev observe.Event) bool { _, ok := ev.(observe.Assigned); return ok },
-		"revoked":  func(ev observe.Event) bool { _, ok := ev.(observe.RevokeBegan); return ok },
-		"let go":   func(ev observe.Event) bool { _, ok := ev.(observe.RevokeEnded); return ok },
-		"lost":     func(ev observe.Event) bool { _, ok := ev.(observe.Lost); return ok },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			scenario(t, []string{"orders:2"}, []string{check.S1, check.S2}, func(w *world) {
-				n := &node{}
-				called, returned := make(chan struct{}), make(chan time.Duration, 1)
-				asked := false
-				n = w.startWith("a", func(cfg *runtime.Config) {
-					cfg.Hooks = append(cfg.Hooks, observe.HookFunc(func(_ time.Time, ev observe.Event) {
-						if !asked && wanted(ev) {
-							asked = true
-							<-called
-							w.hit("shutdown in a hook")
-							begun := time.Now()
-							if err := n.rt.Shutdown(context.Background()); err != nil {
-								t.Errorf("Shutdown returned %v", err)
-							}
-							returned <- time.Since(begun)
-						}
-					}))
-				}, runtime.Topic{Name: "orders", Behavior: handle(fine)})
-				close(called)
-				w.produce("orders", 0, "k", "v")
-				w.produce("orders", 1, "k", "v")
-				switch name {
-				case "revoked", "let go":
-					time.Sleep(2 * commitEvery)
-					w.start("b", runtime.Topic{Name: "orders", Behavior: handle(fine)})
-				case "lost":
-					time.Sleep(2 * commitEvery)
-					w.expel()
-				}
-				if err := n.run(); err != nil {
-					t.Error(err)
-				}
-				// The hook has a second; then its event is left behind, and the stop goes on.
-				if took := <-returned; took > 2*time.Second {
-					t.Errorf("Shutdown took %v, want the second that a hook has", took)
-				}
-				w.heal(map[string][]int64{"orders": {1, 1}})
-			})
-		})
-	}
-}
-
-// More partitions than when the member joined: the new ones are found with the metadata,
-// and consumed from their start.
-func TestScenario021MorePartitions(t *testing.T) {
-	t.Parallel()
-	scenario(t, []string{"orders:4"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
-		a := w.start("a", working())
-		w.start("b", working())
-		time.Sleep(4 * heartbeatFor)
-		w.steady(20, nil)
-		if _, err := kadm.NewClient(w.c.Client()).CreatePartitions(context.Background(), 4, "orders"); err != nil {
-			t.Fatal(err)
-		}
-		w.counters.hitN("partitions added", int64(len(w.c.Broker().PartitionInfos("orders"))-4))
-		client := w.c.Client(kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		for p := range int32(8) {
-			w.produceBy(client, &kgo.Record{Topic: "orders", Partition: p, Key: []byte("k")})
-		}
-		w.drained(10*time.Minute, map[string][]int64{"orders": {21, 21, 21, 21, 1, 1, 1, 1}})
-		if got := len(a.owned()); got != 4 {
-			t.Errorf("a has %d partitions of 8", got)
-		}
-	})
-}
-
-// A topic is added to the config, and the members restart one after the other.
-func TestScenario022ATopicIsAdded(t *testing.T) {
-	t.Parallel()
-	scenario(t, []string{"orders:4", "refunds:2"}, []string{check.S1, check.S2, check.S3, check.S4, check.S5}, func(w *world) {
-		refunds := working()
-		refunds.Name = "refunds"
-		old := []*node{w.start("a", working()), w.start("b", working())}
-		time.Sleep(4 * heartbeatFor)
-		w.steady(20, nil)
-		for p := range int32(2) {
-			w.produce("refunds", p, "k", numbers(0, 5)...) // before anybody consumes it
-		}
-		for i, n := range old {
-			if _, err := n.stop(); err != nil {
-				t.Error(err)
-			}
-			w.start(fmt.Sprint("new", i), working(), refunds)
-			w.steady(10, nil)
-		}
-		w.drained(time.Minute, map[string][]int64{"orders": {40, 40, 40, 40}, "refunds": {5, 5}})
-		owned := strings.Join(append(w.nodes[2].owned(), w.nodes[3].owned()...), " ")
-		if got := strings.Count(owned, "refunds"); got != 2 {
-			t.Errorf("the new members have %s, want both partitions of refunds", owned)
-		}
-		w.wantNoDuplicates()
 	})
 }

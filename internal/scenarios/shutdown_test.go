@@ -172,6 +172,59 @@ func TestShutdownWithinAHookIsNoDeadlock(t *testing.T) {
 	})
 }
 
+// A hook calls Shutdown from within a membership event.
+func TestScenario019ShutdownWithinAHook(t *testing.T) {
+	t.Parallel()
+	for name, wanted := range map[string]func(observe.Event) bool{
+		"assigned": func(ev observe.Event) bool { _, ok := ev.(observe.Assigned); return ok },
+		"revoked":  func(ev observe.Event) bool { _, ok := ev.(observe.RevokeBegan); return ok },
+		"let go":   func(ev observe.Event) bool { _, ok := ev.(observe.RevokeEnded); return ok },
+		"lost":     func(ev observe.Event) bool { _, ok := ev.(observe.Lost); return ok },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scenario(t, []string{"orders:2"}, []string{check.S1, check.S2}, func(w *world) {
+				n := &node{}
+				called, returned := make(chan struct{}), make(chan time.Duration, 1)
+				asked := false
+				n = w.startWith("a", func(cfg *runtime.Config) {
+					cfg.Hooks = append(cfg.Hooks, observe.HookFunc(func(_ time.Time, ev observe.Event) {
+						if !asked && wanted(ev) {
+							asked = true
+							<-called
+							w.hit("shutdown in a hook")
+							begun := time.Now()
+							if err := n.rt.Shutdown(context.Background()); err != nil {
+								t.Errorf("Shutdown returned %v", err)
+							}
+							returned <- time.Since(begun)
+						}
+					}))
+				}, runtime.Topic{Name: "orders", Behavior: handle(fine)})
+				close(called)
+				w.produce("orders", 0, "k", "v")
+				w.produce("orders", 1, "k", "v")
+				switch name {
+				case "revoked", "let go":
+					time.Sleep(2 * commitEvery)
+					w.start("b", runtime.Topic{Name: "orders", Behavior: handle(fine)})
+				case "lost":
+					time.Sleep(2 * commitEvery)
+					w.expel()
+				}
+				if err := n.run(); err != nil {
+					t.Error(err)
+				}
+				// The hook has a second; then its event is left behind, and the stop goes on.
+				if took := <-returned; took > 2*time.Second {
+					t.Errorf("Shutdown took %v, want the second that a hook has", took)
+				}
+				w.heal(map[string][]int64{"orders": {1, 1}})
+			})
+		})
+	}
+}
+
 func TestShutdownBeforeRunEndsItAtOnce(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders"}, nil, func(w *world) {
