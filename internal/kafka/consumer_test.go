@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
+	"github.com/troupe-go/troupe/internal/kfakefix"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
 
@@ -26,7 +27,10 @@ func consumer(o *Options, _ *recorder) {
 // consumerBubble has a broker with sessions of 9 s and a heartbeat a second.
 func consumerBubble(t *testing.T, f func(r *rig), opts ...kfake.Opt) {
 	t.Helper()
-	bubble(t, f, append([]kfake.Opt{kfake.BrokerConfigs(map[string]string{
+	bubble(t, func(r *rig) {
+		kfakefix.Farewells(r.cluster)
+		f(r)
+	}, append([]kfake.Opt{kfake.BrokerConfigs(map[string]string{
 		"group.consumer.session.timeout.ms": "9000", "group.consumer.heartbeat.interval.ms": "1000",
 	})}, opts...)...)
 }

@@ -48,17 +48,21 @@ func (c *Client) Leave(ctx context.Context) error {
 
 // farewell leaves for good. Under KIP-848 kgo has to know: a heartbeat of its own behind the
 // member's last one is refused, and kgo would join anew at once, as nobody that is there.
+//
+// kgo leaves without the instance id, which the group refuses a static member
+// (INVALID_REQUEST). For one, all that counts of it is that kgo's heartbeats have ended.
 func (m *member) farewell(ctx context.Context, id string, stays bool) error {
 	if m.c.opts.Protocol == Classic {
 		return m.leave(ctx, m.cl, id, stays)
 	}
-	if err := m.cl.LeaveGroupContext(ctx); err != nil { // a static member stays by that
+	err := m.cl.LeaveGroupContext(ctx)
+	if m.c.opts.InstanceID != "" && ctx.Err() == nil {
+		return m.leave(ctx, m.cl, id, stays)
+	}
+	if err != nil {
 		return fmt.Errorf("leave group: %w", typed(err))
 	}
-	if stays || m.c.opts.InstanceID == "" {
-		return nil
-	}
-	return m.leave(ctx, m.cl, id, false)
+	return nil
 }
 
 // leave takes a member out of the group. One that is out already is fine. A static member

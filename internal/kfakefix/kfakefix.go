@@ -29,6 +29,7 @@ func Install(c *kfake.Cluster, o Options) (func(), error) {
 	Metadata(c)
 	Released(c)
 	FencedLeave(c)
+	Farewells(c)
 	return Sessions(c, o)
 }
 
@@ -147,6 +148,24 @@ func FencedLeave(c *kfake.Cluster) {
 		m := kmsg.NewLeaveGroupResponseMember()
 		m.MemberID, m.InstanceID, m.ErrorCode = req.Members[0].MemberID, req.Members[0].InstanceID, kerr.FencedInstanceID.Code
 		resp.Members = append(resp.Members, m)
+		return resp, nil, true
+	})
+}
+
+// Farewells refuses the last heartbeat of a static member of KIP-848 that stays away and
+// does not name its instance, with INVALID_REQUEST. kfake knows the instance by the member.
+func Farewells(c *kfake.Cluster) {
+	c.ControlKey(int16(kmsg.ConsumerGroupHeartbeat), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		req, ok := kreq.(*kmsg.ConsumerGroupHeartbeatRequest)
+		if !ok || req.MemberEpoch != -2 || req.InstanceID != nil {
+			return nil, nil, false
+		}
+		c.KeepControl()
+		resp, ok := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
+		if !ok {
+			return nil, nil, false
+		}
+		resp.ErrorCode = kerr.InvalidRequest.Code
 		return resp, nil, true
 	})
 }

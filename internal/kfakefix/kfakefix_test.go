@@ -193,6 +193,18 @@ func TestAStaticMemberThatCameBackKeepsItsSession(t *testing.T) {
 	})
 }
 
+// A static member that does not name its instance is still there.
+func TestAFarewellForAWhileNamesTheInstance(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		one := "one"
+		member := r.beat("m", 0, &one).MemberEpoch
+		r.want("without", []error{kerr.ErrorForCode(r.beat("m", -2, nil).ErrorCode)}, kerr.InvalidRequest)
+		r.want("still there", []error{kerr.ErrorForCode(r.beat("m", member, &one).ErrorCode)}, nil)
+		r.want("with it", []error{kerr.ErrorForCode(r.beat("m", -2, &one).ErrorCode)}, nil)
+	})
+}
+
 // join makes a static member of a classic group.
 func (r *rig) join(instance string) string {
 	r.t.Helper()

@@ -248,7 +248,11 @@ func longJoin(s *side, p protocol) {
 
 func staysAway(s *side, p protocol) {
 	m := s.shortLived(p, "one")
-	s.say("stays away", m.leave(-2))
+	instance := m.instance
+	m.instance = nil
+	s.say("stays away, and does not name its instance", m.leave(-2))
+	m.instance = instance
+	s.say("names it", m.leave(-2))
 	s.sayf("%d member", s.members())
 	gone := s.within(4*shortSession, func() bool { return s.members() == 0 })
 	s.sayf("gone after its session: %t", gone)
