@@ -9,6 +9,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -133,8 +134,9 @@ type Engine struct {
 	lease  lease
 	held   quarantine
 	epochs incarnations
-	fell   signal // the group supervisor panicked: nothing drains or commits any more
-	gone   signal // all actors have ended
+	fell   signal                 // the group supervisor panicked: nothing drains or commits any more
+	gone   signal                 // all actors have ended
+	unread atomic.Pointer[unread] // of the last Fetched; nil: there was none
 
 	mu       sync.RWMutex
 	assigned map[observe.TopicPartition]*assignment // guarded by mu
@@ -188,14 +190,26 @@ func (e *Engine) now() time.Time { return wallclock.Now(e.opts.Owner) }
 func (e *Engine) Renew(sent time.Time, ttl time.Duration) { e.lease.renew(sent, ttl) }
 
 // Fetched hands batches to their partitions. What is not assigned, or was assigned
-// anew since, is dropped.
+// anew since, is dropped. It waits until the batches before were read, see [unread].
 func (e *Engine) Fetched(batches []Batch) {
+	if before := e.unread.Load(); before != nil {
+		before.wait()
+	}
+	u := newUnread()
+	e.hand(batches, u)
+	e.unread.Store(u)
+	u.read()
+}
+
+func (e *Engine) hand(batches []Batch, u *unread) {
+	letters := make([]letter, len(batches))
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for i := range batches {
-		b := &batches[i]
-		if a := e.assigned[b.TP]; a != nil && a.epoch == b.Epoch {
-			e.root.Send(a.pid(), b)
+		if a := e.assigned[batches[i].TP]; a != nil && a.epoch == batches[i].Epoch {
+			letters[i] = letter{&batches[i], u}
+			u.left.Add(1)
+			e.root.Send(a.pid(), &letters[i])
 		}
 	}
 }

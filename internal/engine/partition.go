@@ -86,8 +86,9 @@ func (p *partition) Receive(ctx actor.Context) {
 
 func (p *partition) handle(msg any) {
 	switch msg := msg.(type) {
-	case *Batch:
-		p.fetched(msg)
+	case *letter:
+		p.fetched(msg.batch)
+		msg.unread.read()
 	case *handOver:
 		p.reported(msg)
 	case *timedOut:
