@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -59,16 +60,23 @@ func (n *node) ahead(by time.Duration) {
 // due is when the node may begin a record of a delayed topic at the earliest. A call that
 // was handed over may begin when its clock goes right again, so the most counts that it was
 // ahead by. MaxSkew runs from when a record is first seen, which is not before it was
-// written, but for a clock that was behind.
+// written, but for a clock that was behind: by one that was so by more than that, each
+// record lies too far ahead.
 func (n *node) due(t *Topic, r *actors.Record) time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	at := r.Timestamp.Add(time.Duration(t.Delay) - n.offMost)
-	if time.Until(r.Timestamp) > century/2 {
-		at = at.Add(time.Duration(t.MaxSkew) - century + n.offLeast)
+	from, written := r.Timestamp, r.Timestamp
+	if time.Until(written) > century/2 {
+		written = written.Add(-century)
 	}
-	return at
+	if limit := written.Add(n.offLeast + cmp.Or(time.Duration(t.MaxSkew), usualSkew)); from.After(limit) {
+		from = limit
+	}
+	return from.Add(time.Duration(t.Delay) - n.offMost)
 }
+
+// usualSkew is MaxSkew of a topic without one.
+const usualSkew = time.Hour
 
 // start runs a member anew.
 func (w *world) start(m Member) *node {

@@ -158,3 +158,18 @@ func TestAClockJumps(t *testing.T) {
 		})
 	}
 }
+
+// By a clock that is behind by more than MaxSkew each record lies too far ahead, and is early
+// when the clock goes right again.
+func TestAClockIsBehindByMoreThanTheSkew(t *testing.T) {
+	t.Parallel()
+	p := busy(sim.Fault{
+		Kind: sim.FaultClockJumps, Member: "m1", Lag: sim.Duration(-4 * time.Second), At: sim.Duration(10 * time.Second), For: sim.Duration(10 * time.Second),
+	})
+	p.Topics[0].Delay, p.Topics[0].MaxSkew = sim.Duration(15*time.Second), sim.Duration(time.Second)
+	did := phases(played(t, p), "m1", sim.FaultClockJumps)
+	if did[before][history.SkewCapped] > 0 || did[during][history.SkewCapped] == 0 {
+		t.Errorf("capped in %d partitions before and in %d while it was behind, want none and some",
+			did[before][history.SkewCapped], did[during][history.SkewCapped])
+	}
+}
