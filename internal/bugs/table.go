@@ -251,5 +251,10 @@ func reviewed() []bug {
 				Now:  "	case key == keyGroupHeartbeat, key == keyHeartbeat:\n",
 			}},
 		},
+		{
+			what:   "the poll goroutine ran ahead of a partition whose actor did not get to run, and filled its mailbox past every limit of the buffer",
+			commit: "c49f465", pkg: engine, test: "TestAPollDoesNotRunAheadOfItsPartitions",
+			undo: []overlay.Edit{{File: engine + "/engine.go", Old: "		before.wait()\n", Now: "		_ = before\n"}},
+		},
 	}
 }
