@@ -69,13 +69,13 @@ func (n *nemesis) freeze(f *injected, node *node) {
 }
 
 // again starts the member of a node that was told to end. An instance id is one process's:
-// one that is frozen is killed before, as by a StatefulSet, since the group replaces it at
-// once and it would not hear of that until it thaws.
+// what is left of it is killed before, as by a StatefulSet, since the group replaces it at
+// once, and one that is frozen or cut off would not hear of that.
 func (n *nemesis) again(node *node) {
 	if n.w.current[node.member.Name] != node {
 		return
 	}
-	if node.member.Instance != "" && node.running() && node.gate.Held() {
+	if node.member.Instance != "" && node.running() {
 		node.kill()
 	}
 	n.w.start(node.member)

@@ -123,29 +123,34 @@ func TestASavedHistoryJudgesTheSame(t *testing.T) {
 	}
 }
 
-// The successor of a static member that is frozen is started once that is killed: the two
-// would have one instance id, and the frozen one would be at work until it hears of it.
-func TestASuccessorOfAFrozenStaticMemberIsItsOnlyOne(t *testing.T) {
+// The successor of a static member that is frozen or cut off is started once that is killed:
+// the two would have one instance id, and the first would be at work until it hears of it.
+func TestASuccessorOfAStaticMemberIsTheOnlyOne(t *testing.T) {
 	t.Parallel()
-	second := func(n int64) sim.Duration { return sim.Duration(n * 1e9) }
-	p := small(
-		sim.Fault{Kind: sim.FaultFreeze, Member: "m1", At: second(10), For: second(18)},
-		sim.Fault{Kind: sim.FaultLeave, Member: "m1", At: second(12), For: second(3)},
-	)
-	p.Group.Session, p.Members[0].Name, p.Members[0].Instance = second(20), "m1", "static-m1"
-	p.Producers[0].Records, p.Producers[0].Batch, p.Producers[0].Every = 2000, 10, sim.Duration(200e6)
-	r := sim.Play(t, p)
-	if len(r.Violations) > 0 || slices.Contains(r.Hits, 0) {
-		t.Errorf("hits %v, violations %q", r.Hits, r.Violations)
-	}
-	var by []string
-	for i := range r.Events {
-		if e := &r.Events[i]; e.Kind == history.Killed {
-			by = append(by, e.Incarnation)
-		}
-	}
-	if len(by) != 1 {
-		t.Errorf("killed %q, want the frozen one", by)
+	for _, kind := range []string{sim.FaultFreeze, sim.FaultHold} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			second := func(n int64) sim.Duration { return sim.Duration(n * 1e9) }
+			p := small(
+				sim.Fault{Kind: kind, Member: "m1", Broker: -1, At: second(10), For: second(18)},
+				sim.Fault{Kind: sim.FaultLeave, Member: "m1", At: second(12), For: second(3)},
+			)
+			p.Group.Session, p.Members[0].Name, p.Members[0].Instance = second(20), "m1", "static-m1"
+			p.Producers[0].Records, p.Producers[0].Batch, p.Producers[0].Every = 2000, 10, sim.Duration(200e6)
+			r := sim.Play(t, p)
+			if len(r.Violations) > 0 || slices.Contains(r.Hits, 0) {
+				t.Errorf("hits %v, violations %q", r.Hits, r.Violations)
+			}
+			var by []string
+			for i := range r.Events {
+				if e := &r.Events[i]; e.Kind == history.Killed {
+					by = append(by, e.Incarnation)
+				}
+			}
+			if len(by) != 1 {
+				t.Errorf("killed %q, want the first one", by)
+			}
+		})
 	}
 }
 
