@@ -120,8 +120,9 @@ func (o *Observer) TopicRead(topic string) {
 	o.history.Append(Event{Kind: TopicRead, Topic: topic})
 }
 
-// GroupStart is written when the group is to begin a partition behind its log's start, as
-// with runtime.Latest. What lies before is not its business.
+// GroupStart is written when the group is to begin a partition at offset: with
+// runtime.Latest, or where records are deleted before it has begun. What lies before is not
+// its business.
 func (o *Observer) GroupStart(tp observe.TopicPartition, offset int64) {
 	o.history.Append(Event{Kind: GroupStart, Offset: offset}.at(tp))
 }

@@ -45,16 +45,35 @@ func (n *nemesis) brokers(f *injected) {
 		k.RehashCoordinators()
 		f.hits.Add(1)
 	case FaultDeleteRecords:
-		info := k.PartitionInfo(f.Topic, f.Partition)
-		to := info.LogStartOffset + (info.LastStableOffset-info.LogStartOffset)*int64(f.Count)/100
-		if to > info.LogStartOffset && k.DeleteRecords(f.Topic, f.Partition, to) == nil {
-			f.hits.Add(1)
-		}
+		n.deleteRecords(f)
 	case FaultCompact:
 		k.Compact()
 		f.hits.Add(1)
 	case FaultBounce:
 		n.bounce(f)
+	}
+}
+
+// deleteRecords deletes from a log's start on. Of what goes before the group has a line there
+// nobody is to hear: that begins behind it.
+func (n *nemesis) deleteRecords(f *injected) {
+	k := n.w.kafka
+	info := k.PartitionInfo(f.Topic, f.Partition)
+	to := info.LogStartOffset + (info.LastStableOffset-info.LogStartOffset)*int64(f.Count)/100
+	if to <= info.LogStartOffset {
+		return
+	}
+	of := k.GroupInfo(group)
+	if k.DeleteRecords(f.Topic, f.Partition, to) != nil {
+		return
+	}
+	f.hits.Add(1)
+	begun := false
+	if of != nil {
+		_, begun = of.Commits[f.Topic][f.Partition]
+	}
+	if !begun {
+		n.w.observer.GroupStart(tp(f.Topic, f.Partition), to)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/troupe-go/troupe/internal/check"
 	"github.com/troupe-go/troupe/internal/history"
@@ -149,6 +150,33 @@ func TestASuccessorOfAStaticMemberIsTheOnlyOne(t *testing.T) {
 			}
 			if len(by) != 1 {
 				t.Errorf("killed %q, want the first one", by)
+			}
+		})
+	}
+}
+
+// What is deleted before the group has begun is nobody's, and what is deleted then is told.
+func TestRecordsAreDeleted(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[time.Duration]history.Kind{time.Second: history.GroupStart, 10 * time.Second: history.Gap} {
+		t.Run(string(want), func(t *testing.T) {
+			t.Parallel()
+			p := small(
+				sim.Fault{Kind: sim.FaultDeleteRecords, Topic: "orders", Count: 50, At: sim.Duration(at)},
+				sim.Fault{Kind: sim.FaultLeave, Member: "m1", At: sim.Duration(8 * time.Second), For: sim.Duration(4 * time.Second)},
+			)
+			p.Members[0] = sim.Member{Name: "m1", At: sim.Duration(3 * time.Second)}
+			p.Topics[0].OnGap, p.Topics[0].Delay = "continue", sim.Duration(30*time.Second)
+			p.Producers[0].Records, p.Producers[0].Batch, p.Producers[0].Every = 2000, 1000, sim.Duration(200e6)
+			r := sim.Play(t, p)
+			if len(r.Violations) > 0 || slices.Contains(r.Hits, 0) {
+				t.Errorf("hits %v, violations %q", r.Hits, r.Violations)
+			}
+			for _, kind := range []history.Kind{history.GroupStart, history.Gap} {
+				told := slices.ContainsFunc(r.Events, func(e history.Event) bool { return e.Kind == kind })
+				if told != (kind == want) {
+					t.Errorf("%s: %t", kind, told)
+				}
 			}
 		})
 	}
