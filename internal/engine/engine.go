@@ -206,8 +206,9 @@ func (e *Engine) hand(batches []Batch, u *unread) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for i := range batches {
-		if a := e.assigned[batches[i].TP]; a != nil && a.epoch == batches[i].Epoch {
-			letters[i] = letter{&batches[i], u}
+		b := &batches[i]
+		if a := e.assigned[b.TP]; a != nil && a.epoch == b.Epoch {
+			letters[i] = letter{b, u}
 			u.left.Add(1)
 			e.root.Send(a.pid(), &letters[i])
 		}
