@@ -42,6 +42,7 @@ func fences() []wrong {
 			"a commit that is refused like that is the end of the membership, too",
 			one(
 				kafka("callbacks.go", `return m.id != "" && m.id != id && len(m.parts) > 0`, `return false`),
+				kafka("beat.go", `case joining && errors.Is(err, kerr.UnknownMemberID):`, `case false:`),
 				kafka("commit.go", `want == "" || id != want {`, `want == "" && id == "" {`),
 				kafka("commit.go", `r.Outcome, r.Fenced = observe.Refused, true`, `r.Outcome = observe.Refused`),
 			),
