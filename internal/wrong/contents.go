@@ -106,7 +106,7 @@ func positions() []wrong {
 			"a poll and what it hands over are of one assignment, and the epoch says of which",
 			one(
 				kafka("gate.go", `	for g.turn {`, `	for false {`),
-				engine("engine.go", `a != nil && a.epoch == batches[i].Epoch {`, `a != nil {`),
+				engine("engine.go", `a != nil && a.epoch == b.Epoch {`, `a != nil {`),
 			),
 		},
 	}
