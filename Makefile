@@ -31,24 +31,36 @@ GREMLINS := $(CURDIR)/.bin/gremlins-$(shell cat tools/gremlins/go.mod tools/grem
 $(GREMLINS):
 	$(GO) build -C tools/gremlins -trimpath -o $@ github.com/go-gremlins/gremlins/cmd/gremlins
 
+# Buf too.
+BUF := $(CURDIR)/.bin/buf-$(shell cat tools/buf/go.mod tools/buf/go.sum | cksum | cut -d' ' -f1)
+
+$(BUF):
+	$(GO) build -C tools/buf -trimpath -o $@ github.com/bufbuild/buf/cmd/buf
+
 .PHONY: help
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: tools
-tools: $(TOOLS)/golangci-lint ## build the linter into .bin, which takes two minutes once
+tools: $(TOOLS)/golangci-lint $(BUF) ## build the linters into .bin, which takes four minutes once
 
 .PHONY: fmt
-fmt: $(TOOLS)/golangci-lint ## format the code
+fmt: $(TOOLS)/golangci-lint $(BUF) ## format the code
 	$< fmt ./...
 	cd bench && $< fmt -c ../.golangci.yaml ./...
+	$(BUF) format -w
+
+.PHONY: generate
+generate: $(BUF) ## make the Go code of the protobuf schemas
+	$< generate
 
 # bench is a module of its own; it prints, and polls with franz-go itself.
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint ## lint, and check that every architecture rule bites
+lint: $(TOOLS)/golangci-lint $(BUF) ## lint code and protobuf schemas, and check that every rule bites
 	$< run ./...
 	cd bench && $< run -c ../.golangci.yaml --disable depguard,forbidigo ./...
-	GOLANGCI_LINT=$< $(GO) test -tags lint -count=1 -run '^TestPlanted' ./internal/tidy/
+	scripts/proto/check.sh $(BUF)
+	GOLANGCI_LINT=$< BUF=$(BUF) $(GO) test -tags lint -count=1 -run '^TestPlanted' ./internal/tidy/
 
 .PHONY: test
 test: ## unit tests, properties, the runtime on the in-memory cluster
