@@ -48,6 +48,7 @@ func (t Topic) withDefaults(group string) Topic {
 	if t.DeadLetter.Topic == autoDeadLetter {
 		t.DeadLetter.Topic = "dlq." + group + "." + t.Name
 	}
+	setDefault(&t.DeadLetter.Form, HeaderForm)
 	t.Retry = t.Retry.withDefaults(t.DeadLetter.Topic != "")
 	t.Supervision = policyWithDefaults(t.Supervision)
 	setDefault(&t.Buffer.Records, 10_000)

@@ -96,7 +96,7 @@ func TestDefaultsKeepWhatIsSet(t *testing.T) {
 		OnGap:             GapContinue,
 		Delay:             1, MaxSkew: 2, Timeout: 3,
 		Retry:       Retry{MaxAttempts: 4, Backoff: supervision.Backoff{Min: 5, Max: 6}},
-		DeadLetter:  DeadLetter{Topic: "dead"},
+		DeadLetter:  DeadLetter{Topic: "dead", Form: SpringForm},
 		Supervision: supervision.Policy{MaxRestarts: supervision.Unlimited, Within: 8, Backoff: supervision.Backoff{Min: 9, Max: 10}},
 		Buffer:      Buffer{Records: 11, Bytes: 12},
 		MaxAhead:    13, MaxForwards: 14,

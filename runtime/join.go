@@ -132,9 +132,15 @@ func (k kafkaClient) Commit(ctx context.Context, lines []engine.CommitLine) []en
 
 // Forward produces a record.
 func (k kafkaClient) Forward(f *engine.Forward, done func(error)) {
-	k.c.Produce(context.Background(), &kafka.Forward{
-		Topic: f.Topic, Record: f.Record, Headers: f.Headers, Partition: f.Record.Partition,
-	}, done)
+	k.c.Produce(context.Background(), kafkaForward(f), done)
+}
+
+func kafkaForward(f *engine.Forward) *kafka.Forward {
+	out := &kafka.Forward{Topic: f.Topic, Record: f.Record, Headers: f.Headers, Partition: f.Record.Partition}
+	if f.Smaller != nil {
+		out.Smaller = func() *kafka.Forward { return kafkaForward(f.Smaller()) }
+	}
+	return out
 }
 
 func (r *Runtime) kafkaOptions() kafka.Options {
@@ -205,6 +211,7 @@ func engineTopic(t *Topic, session time.Duration) engine.Topic {
 			HandOverMax: handOverMax, HandOverTime: handOverTime, Doubt: session,
 		},
 	}
+	out.Form, _ = t.DeadLetter.Form.onTheWire() // Validate refuses others
 	if !isByKey(t.VirtualPartitions.KeyBy) {
 		out.KeyBy = t.VirtualPartitions.KeyBy
 	}

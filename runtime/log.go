@@ -67,7 +67,7 @@ func (l *eventLog) progress(ev observe.Event) {
 		l.logger.Error("dead letter not written; it is tried again, and the commit line held", tp(ev.TP), epoch(ev.Epoch),
 			zap.Int64("offset", ev.Offset), zap.String("dest", ev.Dest), zap.Error(ev.Err))
 	case observe.Forwarded:
-		l.logger.Warn("dead letter", tp(ev.TP), epoch(ev.Epoch), zap.Int64("offset", ev.Offset), zap.String("dest", ev.Dest))
+		l.forwarded(ev)
 	default:
 		l.failure(ev)
 	}
@@ -90,6 +90,14 @@ func (l *eventLog) failure(ev observe.Event) {
 		l.logger.Warn("virtual partition restarted beside a call that goes on", zap.Stringer("vp", ev.VP))
 	default: // nothing per record, and nothing for what goes well
 	}
+}
+
+func (l *eventLog) forwarded(ev observe.Forwarded) {
+	fields := []zap.Field{tp(ev.TP), epoch(ev.Epoch), zap.Int64("offset", ev.Offset), zap.String("dest", ev.Dest)}
+	if ev.Trimmed > 0 {
+		fields = append(fields, zap.Int("trimmed", ev.Trimmed))
+	}
+	l.logger.Warn("dead letter", fields...)
 }
 
 func (l *eventLog) warned(ev observe.Warned) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/supervision"
 )
 
@@ -165,6 +166,43 @@ type DeadLetter struct {
 	// Defaults to empty: none. A record that keeps failing is then retried without end, with
 	// warnings.
 	Topic string
+
+	// Form is what a dead letter looks like. Package deadletter reads all forms, and
+	// docs/dead-letters.md says what is in each.
+	//
+	// Defaults to [HeaderForm].
+	Form DeadLetterForm
+}
+
+// DeadLetterForm is what a dead letter looks like.
+type DeadLetterForm string
+
+const (
+	// HeaderForm keeps key, value and headers of the record as they are, and adds headers
+	// behind those: Kafka's own (KIP-1191) and Troupe's.
+	HeaderForm DeadLetterForm = "headers"
+	// SpringForm is HeaderForm with the headers of Spring for Apache Kafka besides.
+	SpringForm DeadLetterForm = "spring"
+	// ConnectForm is HeaderForm with the headers of Kafka Connect besides.
+	ConnectForm DeadLetterForm = "connect"
+	// ProtobufForm keeps the key, and puts all else into the value: the message
+	// troupe.deadletter.v1.DeadLetter.
+	ProtobufForm DeadLetterForm = "protobuf"
+)
+
+// onTheWire is the form as package deadletter has it; false: there is none of that name.
+func (f DeadLetterForm) onTheWire() (deadletter.Form, bool) {
+	switch f {
+	case HeaderForm:
+		return deadletter.Headers, true
+	case SpringForm:
+		return deadletter.Spring, true
+	case ConnectForm:
+		return deadletter.Connect, true
+	case ProtobufForm:
+		return deadletter.Protobuf, true
+	}
+	return 0, false
 }
 
 // Buffer bounds what one partition holds in memory of records that are not finished.

@@ -262,6 +262,10 @@ func TestValidateDeadLetters(t *testing.T) {
 		{"a topic of its own", func(c *Config) { to(c, 0, "dead") }, nil},
 		{"auto", func(c *Config) { to(c, 0, "auto"); to(c, 1, "auto") }, nil},
 		{"shared", func(c *Config) { to(c, 0, "dead"); to(c, 1, "dead") }, nil},
+		{"a form", func(c *Config) { c.Topics[0].DeadLetter.Form = ProtobufForm }, nil},
+		{"no form", func(c *Config) { c.Topics[0].DeadLetter.Form = "avro" }, []string{
+			`topics[0].dead_letter.form: "avro": must be "headers", "spring", "connect" or "protobuf"`,
+		}},
 		{"not a name", func(c *Config) { to(c, 0, "a/b") }, []string{`topics[0].dead_letter.topic: "a/b": must consist of letters, digits, '.', '_' and '-'`}},
 		{"auto, too long", func(c *Config) { c.Group = strings.Repeat("g", 240); to(c, 0, "auto") }, []string{
 			`topics[0].dead_letter.topic: "dlq.` + strings.Repeat("g", 56) + `"...: 251 characters, at most 249`,

@@ -135,6 +135,7 @@ type (
 		seq         uint64
 		offset      int64
 		reason      error
+		trimmed     int // steps that were taken to make it small enough
 		err         error
 	}
 

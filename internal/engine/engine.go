@@ -17,6 +17,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/internal/wallclock"
 	"github.com/troupe-go/troupe/runtime/observe"
@@ -51,6 +52,7 @@ type Topic struct {
 	KeyBy       func(*actors.Record) []byte // nil: by key
 	Timeout     time.Duration               // of one call; 0: none
 	DeadLetter  string                      // empty: none
+	Form        deadletter.Form             // of dead letters
 	Supervision supervision.Policy
 	Core        core.Config
 }
@@ -98,6 +100,9 @@ type Forward struct {
 	Topic   string
 	Record  *actors.Record
 	Headers []actors.Header // added behind the record's own
+
+	// Smaller is what to send instead when this is too large; nil: nothing can be left out.
+	Smaller func() *Forward
 }
 
 // Assignment is a partition that begins at an offset.

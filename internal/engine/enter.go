@@ -5,6 +5,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
@@ -56,7 +57,7 @@ func (p *partition) enter(b *Batch, keys *keyedBatch) {
 // record is what the machine gets of a record.
 func (p *partition) record(rec *actors.Record, keys *keyedBatch, i int) core.Record {
 	r := core.Record{Offset: rec.Offset, Timestamp: -1, Bytes: size(rec), Handle: rec}
-	r.Looped = len(rec.Headers) > 0 && hops(rec) >= hopsMax
+	r.Looped = len(rec.Headers) > 0 && deadletter.Hops(rec) >= hopsMax
 	if !rec.Timestamp.IsZero() {
 		r.Timestamp = rec.Timestamp.UnixMilli()
 	}

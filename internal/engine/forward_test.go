@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -70,8 +71,8 @@ func TestARecordThatLoopsStopsItsLane(t *testing.T) {
 	}, func(r *rig) {
 		r.assign(0)
 		r.e.Fetched([]Batch{{TP: tp(0), Epoch: r.epoch, Records: []actors.Record{
-			{Topic: "t", Attempt: 1, Headers: []actors.Header{{Key: headerHops, Value: []byte("4")}}},
-			{Topic: "t", Attempt: 1, Offset: 1, Headers: []actors.Header{{Key: headerHops, Value: []byte("4")}, {Key: headerHops, Value: []byte("5")}}},
+			{Topic: "t", Attempt: 1, Headers: []actors.Header{{Key: deadletter.KeyHops, Value: []byte("4")}}},
+			{Topic: "t", Attempt: 1, Offset: 1, Headers: []actors.Header{{Key: deadletter.KeyHops, Value: []byte("4")}, {Key: deadletter.KeyHops, Value: []byte("5")}}},
 		}}})
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
@@ -150,6 +151,40 @@ func TestADeadLetterOutlivesARebuild(t *testing.T) {
 		r.wantCommitted(0, 4)
 		if n := len(r.client.forwards); n != 1 || r.client.forwards[0].Record.Offset != 0 {
 			t.Errorf("%d dead letters, want one, of the record 0", n)
+		}
+	})
+}
+
+// The client may ask for a smaller dead letter again and again; the event tells how often
+// it did.
+func TestADeadLetterIsMadeSmallerStepByStep(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Core.DeadLetter, topic.DeadLetter = true, "dlq"
+		topic.Behavior = actors.Func(func(context.Context, *actors.Record) error { return actors.Discard(errBad) })
+	}, func(r *rig) {
+		sizes := []int{}
+		r.client.forwardAs = func(f *Forward) error {
+			for ; f.Smaller != nil; f = f.Smaller() {
+				sizes = append(sizes, len(f.Headers))
+			}
+			sizes = append(sizes, len(f.Headers))
+			return nil
+		}
+		r.assign(0)
+		r.fetch(0, []string{"k"}, 0)
+		time.Sleep(commitEvery)
+		synctest.Wait()
+		if len(sizes) != 5 || !slices.IsSortedFunc(sizes, func(a, b int) int { return b - a }) || sizes[0] == sizes[4] {
+			t.Errorf("headers of each step: %v, want five, and ever fewer", sizes)
+		}
+		for _, ev := range r.events.all {
+			if ev, ok := ev.(observe.Forwarded); ok && ev.Trimmed != 4 {
+				t.Errorf("trimmed %d, want 4", ev.Trimmed)
+			}
+		}
+		if count[observe.Forwarded](r.events) != 1 {
+			t.Error("no dead letter was acknowledged")
 		}
 	})
 }

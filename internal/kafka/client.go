@@ -42,6 +42,9 @@ type Client struct {
 	calling chan struct{}
 	calls   sync.WaitGroup // calls that a callback of kgo's waits for; Run waits for them last
 
+	// shrinking holds a token while a forward that was too large is sent again.
+	shrinking chan struct{}
+
 	mu     sync.Mutex
 	cur    *member              // guarded by mu; nil between two
 	epoch  observe.Epoch        // guarded by mu; the last one given out
@@ -72,7 +75,7 @@ func New(opts Options, h Handler) (*Client, error) {
 	}
 	c := &Client{
 		opts: opts, steps: failpoint.Steps{Of: opts.Owner}, h: h, topics: map[string]Topic{}, warned: map[string]time.Time{},
-		calling: make(chan struct{}, 1),
+		calling: make(chan struct{}, 1), shrinking: make(chan struct{}, 1),
 	}
 	for _, t := range opts.Topics {
 		c.topics[t.Name] = t

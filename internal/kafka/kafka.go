@@ -182,6 +182,9 @@ type Forward struct {
 	// Partition is the partition that was consumed: records of one source partition
 	// and key keep their order by going to one partition.
 	Partition int32
+
+	// Smaller is what to send instead when this is too large; nil: nothing can be left out.
+	Smaller func() *Forward
 }
 
 // EndOffset is how far a partition's log reaches.

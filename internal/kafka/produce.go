@@ -37,9 +37,44 @@ func (b bySourceTopic) Partition(r *kgo.Record, n int) int {
 // another goroutine, with the broker's acknowledgment or why there is none. All in-sync
 // replicas have it then. An error may still have left a copy.
 //
+// What is too large, for the broker or for kgo's own limit, is sent again smaller as long
+// as f can be made so.
+//
 // Errors: ErrTooLarge, ErrTopicUnknown, ErrTopicUnauthorized, ctx's, one when the
 // client is not connected or is being rebuilt, and whatever else the broker says.
 func (c *Client) Produce(ctx context.Context, f *Forward, done func(error)) {
+	c.produce(ctx, f, func(err error) {
+		if f.Smaller == nil || !errors.Is(err, ErrTooLarge) {
+			done(err)
+			return
+		}
+		go func() { done(c.shrink(ctx, f)) }() // ends with done
+	})
+}
+
+// shrink sends f again and, while that is too large, what Smaller makes of it. A broker
+// refuses a batch as a whole: the first refusal may have been for others in it. So f
+// gets a second try as it is, and those that were refused are sent one by one.
+func (c *Client) shrink(ctx context.Context, f *Forward) error {
+	select {
+	case c.shrinking <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-c.shrinking }()
+	for {
+		answer := make(chan error, 1)
+		c.produce(ctx, f, func(err error) { answer <- err })
+		err := <-answer
+		if f.Smaller == nil || !errors.Is(err, ErrTooLarge) {
+			return err
+		}
+		f = f.Smaller()
+	}
+}
+
+// produce sends f once.
+func (c *Client) produce(ctx context.Context, f *Forward, done func(error)) {
 	m := c.member()
 	if m == nil {
 		go done(errNotJoined) // ends with done

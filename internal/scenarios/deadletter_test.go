@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +18,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/deadletter"
 	"github.com/troupe-go/troupe/internal/check"
+	deadletterv1 "github.com/troupe-go/troupe/proto/troupe/deadletter/v1"
 	"github.com/troupe-go/troupe/runtime"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
@@ -231,6 +235,166 @@ func TestScenario077APanicUntilItIsADeadLetter(t *testing.T) {
 		}
 		if h := headers(w.c.Records(dlq)[0]); h["troupe.dlq.panicked"] != "true" {
 			t.Errorf("headers %v, want that it panicked", fmt.Sprint(h))
+		}
+	})
+}
+
+// letters are the dead letters as a program reads them, by partition and offset.
+func (w *world) letters() []*deadletterv1.DeadLetter {
+	w.t.Helper()
+	var out []*deadletterv1.DeadLetter
+	for _, rec := range w.c.Records(dlq) {
+		letter, err := deadletter.Decode(rec)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		out = append(out, letter)
+	}
+	return out
+}
+
+func TestDeadLettersInEachForm(t *testing.T) {
+	t.Parallel()
+	for form, header := range map[runtime.DeadLetterForm]string{
+		runtime.HeaderForm: "__dlq.errors.topic", runtime.SpringForm: "kafka_dlt-original-topic",
+		runtime.ConnectForm: "__connect.errors.topic", runtime.ProtobufForm: "troupe.dlq.form",
+	} {
+		t.Run(string(form), func(t *testing.T) {
+			t.Parallel()
+			scenario(t, []string{"orders", dlq}, []string{check.S1, check.S10}, func(w *world) {
+				w.dead = []string{dlq}
+				topic := lettered(&tape{})
+				topic.DeadLetter.Form = form
+				w.start("a", topic)
+				rec := &actors.Record{
+					Topic: "orders", Key: []byte("k"), Value: []byte("discard"), Timestamp: time.UnixMilli(1_000_000_000_123).UTC(),
+					Headers: []actors.Header{{Key: "trace", Value: []byte("1")}},
+				}
+				w.produceRecords(rec)
+				w.drained(10*time.Second, map[string][]int64{"orders": {1}})
+				if h := headers(w.c.Records(dlq)[0]); h[header] == "" {
+					t.Errorf("no header %s in %v", header, h)
+				}
+				letter := w.letters()[0]
+				if got := deadletter.Original(letter); !reflect.DeepEqual(got, rec) {
+					t.Errorf("the record within is %+v, want %+v", got, rec)
+				}
+				if letter.GetGroup() != group || letter.GetFailure().GetMessage() != "poison" || letter.GetFailure().GetAttempts() != 1 {
+					t.Errorf("letter %v", letter)
+				}
+			})
+		})
+	}
+}
+
+// trimmedCopy wants one dead letter, whole but for what was left out of its headers.
+func (w *world) trimmedCopy(value string, least int32) {
+	w.t.Helper()
+	all := w.letters()
+	if len(all) != 1 {
+		w.t.Fatalf("%d dead letters, want 1", len(all))
+	}
+	got := deadletter.Original(all[0])
+	if string(got.Key) != "k" || string(got.Value) != value || len(got.Headers) != 1 || string(got.Headers[0].Value) != "1" {
+		w.t.Errorf("the copy has key %q, %d bytes of value, headers %v", got.Key, len(got.Value), got.Headers)
+	}
+	if all[0].GetTrimmed() < least {
+		w.t.Errorf("%d steps were taken, want %d or more", all[0].GetTrimmed(), least)
+	}
+}
+
+// The broker refuses the whole copy twice, since the first refusal may have been for
+// others in its batch, and then one that is smaller.
+func TestScenario090ADeadLetterIsTrimmedForTheBroker(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2, check.S10}, func(w *world) {
+		w.dead = []string{dlq}
+		n := w.start("a", lettered(&tape{}))
+		fault := w.inject(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: dlq, Err: kerr.MessageTooLarge, Count: 3})
+		w.produceRecords(&actors.Record{
+			Topic: "orders", Key: []byte("k"), Value: []byte("discard"), Headers: []actors.Header{{Key: "own", Value: []byte("1")}},
+		})
+		w.drained(10*time.Second, map[string][]int64{"orders": {1}})
+		if fault.Hits() != 3 || count[observe.ForwardFailed](n) != 0 {
+			t.Errorf("%d refusals and %d failures, want 3 and none", fault.Hits(), count[observe.ForwardFailed](n))
+		}
+		w.trimmedCopy("discard", 2)
+	})
+}
+
+// A record that its own topic just took does not fit with the headers of a dead letter:
+// the client's own limit is the same as the broker's.
+func TestADeadLetterIsTrimmedForTheClient(t *testing.T) {
+	t.Parallel()
+	for _, form := range []runtime.DeadLetterForm{runtime.HeaderForm, runtime.ProtobufForm} {
+		t.Run(string(form), func(t *testing.T) {
+			t.Parallel()
+			scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2, check.S10}, func(w *world) {
+				w.dead = []string{dlq}
+				value := strings.Repeat("x", 1_000_012-300)
+				topic := lettered(&tape{})
+				topic.DeadLetter.Form = form
+				topic.Behavior = handle(func(context.Context, *actors.Record) error {
+					return actors.Discard(errors.New(strings.Repeat("y", 2000)))
+				})
+				n := w.start("a", topic)
+				w.produceRecords(&actors.Record{
+					Topic: "orders", Key: []byte("k"), Value: []byte(value), Headers: []actors.Header{{Key: "own", Value: []byte("1")}},
+				})
+				w.drained(10*time.Second, map[string][]int64{"orders": {1}})
+				w.trimmedCopy(value, 1)
+				if count[observe.ForwardFailed](n) != 0 {
+					t.Error("a try failed")
+				}
+			})
+		})
+	}
+}
+
+// Dead letters of a key go to one partition, in the order of their offsets, whatever is
+// refused on the way.
+func TestDeadLettersOfAKeyKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S10}, func(w *world) {
+		if err := w.c.Broker().CreateTopic(dlq, 3, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.dead = []string{dlq}
+		topic := lettered(&tape{})
+		topic.VirtualPartitions = lanes(4)
+		n := w.start("a", topic)
+		var refused []*kfake.FaultHandle
+		for _, err := range []*kerr.Error{kerr.TopicAuthorizationFailed, kerr.MessageTooLarge, kerr.NotEnoughReplicas} {
+			refused = append(refused, w.inject(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: dlq, Err: err, Count: 3}))
+		}
+		const keys, each = 6, 10
+		for i := range keys * each {
+			w.produce("orders", 0, strconv.Itoa(i%keys), "discard")
+		}
+		w.drained(time.Minute, map[string][]int64{"orders": {keys * each}})
+		for _, f := range refused {
+			if f.Hits() == 0 {
+				t.Error("a fault hit nothing")
+			}
+		}
+		if count[observe.ForwardFailed](n) == 0 {
+			t.Error("no try failed")
+		}
+		last, where, seen := map[string]int64{}, map[string]int32{}, 0
+		for _, rec := range w.c.Records(dlq) {
+			letter, err := deadletter.Decode(rec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			key, offset := string(rec.Key), letter.GetRecord().GetOffset()
+			if before, ok := last[key]; ok && (offset <= before || where[key] != rec.Partition) {
+				t.Errorf("key %s: offset %d in partition %d behind %d in %d", key, offset, rec.Partition, before, where[key])
+			}
+			last[key], where[key] = offset, rec.Partition
+			seen++
+		}
+		if seen != keys*each {
+			t.Errorf("%d dead letters, want %d", seen, keys*each)
 		}
 	})
 }

@@ -40,15 +40,15 @@ func contents() []wrong {
 		{
 			"a dead letter names another offset", "S10",
 			"its headers say which record it is of",
-			one(engine("forward.go", `number(headerOffset, rec.Offset)`, `number(headerOffset, rec.Offset+1)`)),
+			one(in("internal/deadletter", "headers.go", `number(KeyOffset, l.Record.Offset)`, `number(KeyOffset, l.Record.Offset+1)`)),
 		},
 		{
 			"a dead letter counts when it was sent", "S10",
 			"only the broker's acknowledgment finishes the record",
-			one(engine("forward.go", `	e.opts.Client.Forward(f, func(err error) {
+			one(engine("forward.go", `	e.opts.Client.Forward(p.topic.letter(letter, 0, &msg.trimmed), func(err error) {
 		msg.err = err
 		e.root.Send(pid, msg)
-	})`, `	e.opts.Client.Forward(f, func(error) {})
+	})`, `	e.opts.Client.Forward(p.topic.letter(letter, 0, &msg.trimmed), func(error) {})
 	e.root.Send(pid, msg)`)),
 		},
 		{
@@ -59,7 +59,14 @@ func contents() []wrong {
 		{
 			"a dead letter that was not written is logged with its failure", "S15",
 			"what a behavior's error says is the user's, and stands in no log",
-			one(engine("forward.go", `Offset: msg.offset, Dest: dest, Err: msg.err})`, `Offset: msg.offset, Dest: dest, Err: fmt.Errorf("%w, of %w", msg.err, msg.reason)})`)),
+			one(
+				engine("forward.go", `Offset: msg.offset, Dest: dest, Err: msg.err})`, `Offset: msg.offset, Dest: dest, Err: fmt.Errorf("%w, of %w", msg.err, msg.reason)})`),
+				engine("forward.go", `import (
+`, `import (
+	"fmt"
+
+`),
+			),
 		},
 	}
 }

@@ -197,6 +197,10 @@ type (
 		Offset int64
 		Dest   string
 		Err    error // why the record was forwarded
+
+		// Trimmed is how many steps were taken to make the copy small enough, 0 to 4:
+		// docs/dead-letters.md lists them.
+		Trimmed int
 	}
 )
 
