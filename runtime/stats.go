@@ -30,6 +30,12 @@ type PartitionStats struct {
 	Ahead         int // records from Next on that were read, finished or not
 	Forwarding    int // dead letters not acknowledged yet
 
+	// Of those: when the oldest was given up by its behavior (zero: there is none), how
+	// many tries to write one have failed at most, and why the last one did.
+	ForwardingSince time.Time
+	ForwardTries    int
+	ForwardErr      error
+
 	OldestOffset int64         // of the oldest record that is not finished; -1: none
 	OldestAge    time.Duration // since its timestamp; 0: none, or it has no timestamp
 	WaitingUntil time.Time     // when the next record that waits for its time is due; zero: none waits
@@ -83,6 +89,7 @@ func partitionStats(now time.Time, p *engine.PartitionStats) PartitionStats {
 		Topic: p.TP.Topic, Partition: p.TP.Partition,
 		Next: c.Next, LogEnd: p.LogEnd, Lag: max(p.LogEnd-c.Next, 0), LagAge: now.Sub(p.LogAt),
 		InFlight: c.InFlight, Buffered: c.Buffered, BufferedBytes: c.Bytes, Ahead: c.Ahead, Forwarding: c.Forwarding,
+		ForwardingSince: c.ForwardSince, ForwardTries: c.ForwardTries, ForwardErr: p.Refusal,
 		OldestOffset: -1, WaitingUntil: c.Waiting, Quarantined: c.Quarantined, Unresponsive: p.Wedged,
 	}
 	if p.Wedged {

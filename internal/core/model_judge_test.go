@@ -317,6 +317,12 @@ func (j *judge) compareStats() {
 		if l.call != nil {
 			want.InFlight += l.begun - l.done
 		}
+		if f := l.forward; f != nil {
+			want.ForwardTries = max(want.ForwardTries, f.tries)
+			if want.ForwardSince.IsZero() || f.last.Before(want.ForwardSince) {
+				want.ForwardSince = f.last
+			}
+		}
 		q, ls := j.queue(l), s.Lanes[l.id]
 		if ls.Queued == len(q) && len(q) > 0 && ls.Head != q[0].Offset {
 			j.t.Fatalf("S5: the head of lane %d is %d, want %v", l.id, ls.Head, at(q))

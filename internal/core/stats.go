@@ -8,19 +8,21 @@ import (
 
 // Stats is a snapshot of a machine.
 type Stats struct {
-	Next        Offset // the commit line
-	Position    Offset // after the last record fetched
-	Buffered    int    // records not finished
-	Bytes       int64  // theirs
-	Ahead       int    // records from the line on, finished or not
-	InFlight    int    // records in hand-overs
-	Forwarding  int    // forwards not acknowledged
-	Quarantined int    // lanes
-	Reasons     ReasonSet
-	Waiting     time.Time // the next due time, retry or try to forward; zero: none
-	Oldest      Oldest    // the first record that is not finished; zero when all are
-	Drained     bool
-	Lanes       []LaneStats
+	Next         Offset    // the commit line
+	Position     Offset    // after the last record fetched
+	Buffered     int       // records not finished
+	Bytes        int64     // theirs
+	Ahead        int       // records from the line on, finished or not
+	InFlight     int       // records in hand-overs
+	Forwarding   int       // forwards not acknowledged
+	ForwardTries int       // the most that failed of one of those
+	ForwardSince time.Time // when the first of those was asked for; zero: none
+	Quarantined  int       // lanes
+	Reasons      ReasonSet
+	Waiting      time.Time // the next due time, retry or try to forward; zero: none
+	Oldest       Oldest    // the first record that is not finished; zero when all are
+	Drained      bool
+	Lanes        []LaneStats
 }
 
 // Oldest names the oldest record that is not finished.
@@ -84,9 +86,20 @@ func (m *Machine) Stats(s *Stats) {
 			s.Quarantined++
 		}
 		l.oldest(&s.Oldest, s.Next)
+		l.forward.stats(s)
 		lanes = append(lanes, ls)
 	}
 	s.Lanes = lanes
+}
+
+func (f *forward) stats(s *Stats) {
+	if f.effect == nil {
+		return
+	}
+	s.ForwardTries = max(s.ForwardTries, f.tries)
+	if at := f.effect.Last; s.ForwardSince.IsZero() || at.Before(s.ForwardSince) {
+		s.ForwardSince = at
+	}
 }
 
 // oldest sets o when the record at the line is this lane's.

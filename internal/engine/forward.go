@@ -49,6 +49,7 @@ func (p *partition) forwarded(msg forwarded) {
 	p.e.steps.Pass(failpoint.Forwarded)
 	dest := p.topic.DeadLetter
 	if msg.err != nil {
+		p.refusal = msg.err
 		p.emit(observe.ForwardFailed{TP: p.a.tp, Epoch: p.a.epoch, Offset: msg.offset, Dest: dest, Err: msg.err})
 	} else {
 		p.emit(observe.Forwarded{TP: p.a.tp, Epoch: p.a.epoch, Offset: msg.offset, Dest: dest, Err: msg.reason, Trimmed: msg.trimmed})

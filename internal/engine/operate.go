@@ -72,6 +72,10 @@ type PartitionStats struct {
 	Acked  int64     // the highest commit line that the broker acknowledged
 	Wedged bool      // the supervisor did not answer in time: what else there is may be missing
 	Core   core.Stats
+
+	// Refusal is why a dead letter that is not acknowledged could not be written; nil: no
+	// try has failed.
+	Refusal error
 }
 
 // statsPatience is how long Stats waits for a supervisor, which never blocks.
@@ -118,6 +122,9 @@ func (p *partition) stats() PartitionStats {
 	p.progress()
 	s := p.a.stats()
 	p.m.Stats(&s.Core)
+	if s.Core.ForwardTries > 0 {
+		s.Refusal = p.refusal
+	}
 	return s
 }
 

@@ -36,6 +36,7 @@ type partition struct {
 	rebuild     *supervision.Failure // why the partition is to be rebuilt; nil: it is not
 	drains      bool                 // a revoke or a stop drains it: it is not rebuilt
 	stopped     bool
+	refusal     error // why a dead letter could not be written last
 
 	ev events
 }

@@ -27,6 +27,11 @@ const fetchWait = 500 * time.Millisecond
 // processor's caches when their lanes get to them, which outweighs the more requests.
 const fetchBytes = 512 << 10
 
+// deliverFor is after how long kgo gives a dead letter up that brokers answer with errors
+// that pass, such as too few replicas. It would try for ever, and tell nobody: the machine
+// tries again instead, and says so. One that a broker may have stored is not given up.
+const deliverFor = 30 * time.Second
+
 // connection is how every kgo client of ours reaches the brokers: our defaults, the
 // user's options, and then what is not theirs to change. refused is told of each refused
 // authentication; it may be nil.
@@ -37,6 +42,7 @@ func (o *Options) connection(refused func(error)) ([]kgo.Opt, error) {
 		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxPartitionBytes(fetchBytes),
 		kgo.DisableClientMetrics(),
+		kgo.RecordDeliveryTimeout(deliverFor),
 	}
 	opts = append(opts, o.Extra...)
 	opts = append(opts,
