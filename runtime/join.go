@@ -169,7 +169,7 @@ func (cfg *Config) kafkaOptions() kafka.Options {
 	}
 	for i := range cfg.Topics {
 		t := &cfg.Topics[i]
-		topic := kafka.Topic{Name: t.Name, GapGoOn: t.OnGap == GapContinue, DeadLetter: t.DeadLetter.Topic}
+		topic := kafka.Topic{Name: t.Name, GapGoOn: t.OnGap == GapContinue, DeadLetter: t.DeadLetter.Topic, CreateDeadLetter: t.DeadLetter.Create}
 		if t.StartAt == Latest {
 			topic.StartAt = kafka.Latest
 		}

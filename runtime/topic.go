@@ -156,7 +156,7 @@ type Retry struct {
 // DeadLetter says where records go that were discarded or are out of attempts. They
 // count as complete once the broker has acknowledged the copy.
 type DeadLetter struct {
-	// Topic is the dead letter topic, which must exist; "auto" is dlq.{group}.{topic}, so
+	// Topic is the dead letter topic, which must exist unless Create says otherwise; "auto" is dlq.{group}.{topic}, so
 	// dlq.billing.orders for orders in the group billing.
 	//
 	// One that is an input too needs a delay there, or a behavior that is not the one whose
@@ -166,6 +166,13 @@ type DeadLetter struct {
 	// Defaults to empty: none. A record that keeps failing is then retried without end, with
 	// warnings.
 	Topic string
+
+	// Create creates the topic when it is missing at the start, with the partitions of the
+	// input topic and the brokers' default replication and settings. It needs the right to.
+	// One that goes missing later is not created: writes fail, visibly, until it is there.
+	//
+	// Defaults to false: a missing topic ends Run with ErrTopicUnknown.
+	Create bool
 
 	// Form is what a dead letter looks like. Package deadletter reads all forms, and
 	// docs/dead-letters.md says what is in each.

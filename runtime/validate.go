@@ -203,6 +203,9 @@ func (t *Topic) validate(path string, p *problems) {
 	if t.DeadLetter.Topic != "" {
 		p.name(path+"dead_letter.topic", t.DeadLetter.Topic)
 	}
+	if t.DeadLetter.Create && t.DeadLetter.Topic == "" {
+		p.addf(path+"dead_letter.create", "needs dead_letter.topic")
+	}
 	if _, ok := t.DeadLetter.Form.onTheWire(); !ok {
 		p.addf(path+"dead_letter.form", "%s: must be %q, %q, %q or %q", quote(string(t.DeadLetter.Form)), HeaderForm, SpringForm, ConnectForm, ProtobufForm)
 	}

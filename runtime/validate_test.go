@@ -263,6 +263,7 @@ func TestValidateDeadLetters(t *testing.T) {
 		{"auto", func(c *Config) { to(c, 0, "auto"); to(c, 1, "auto") }, nil},
 		{"shared", func(c *Config) { to(c, 0, "dead"); to(c, 1, "dead") }, nil},
 		{"a form", func(c *Config) { c.Topics[0].DeadLetter.Form = ProtobufForm }, nil},
+		{"nothing to create", func(c *Config) { c.Topics[0].DeadLetter.Create = true }, []string{"topics[0].dead_letter.create: needs dead_letter.topic"}},
 		{"no form", func(c *Config) { c.Topics[0].DeadLetter.Form = "avro" }, []string{
 			`topics[0].dead_letter.form: "avro": must be "headers", "spring", "connect" or "protobuf"`,
 		}},

@@ -56,7 +56,7 @@ func refusals() []refusal {
 		{"AutoCommitMarks", offsets},
 		{"AutoCommitCallback", offsets},
 		{"DisableFetchCRCValidation", "a record that was damaged on its way would be handed over"},
-		{"AllowAutoTopicCreation", "topics are never created: a missing one ends Run"},
+		{"AllowAutoTopicCreation", "a missing topic ends Run, and DeadLetter.Create is for dead letter topics alone"},
 		{"ConsumeTopics", "set Config.Topics"},
 		{"ConsumePartitions", "set Config.Topics"},
 		{"ConsumeRegex", "set Config.Topics"},

@@ -30,7 +30,8 @@ const (
 )
 
 // Describe checks that the input topics and the dead letter topics exist, and that this
-// client may read the former and write the latter, as far as the brokers tell.
+// client may read the former and write the latter, as far as the brokers tell. Dead
+// letter topics that are missing are created where Topic.CreateDeadLetter says so.
 //
 // It returns a *TopicError for each topic with a problem, joined, or ErrAuthentication
 // when a broker refuses the client. While none can be reached it goes on trying, with a
@@ -63,6 +64,7 @@ func (c *Client) Describe(ctx context.Context) error {
 			return typed(err)
 		case watch.cut.Load() >= cutTries:
 			return fmt.Errorf("%w: the broker closes the connection: %w", ErrAuthentication, err)
+		case errors.Is(err, errCreated): // brokers hear of it one after the other
 		case errors.Is(err, ErrTopicUnknown):
 			if unknown++; unknown == unknownTries {
 				return err
@@ -102,7 +104,11 @@ func (c *Client) describe(ctx context.Context, cl *kgo.Client) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	var (
+		errs    []error
+		missing []string
+	)
+	create := c.toCreate(resp)
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		if t.Topic == nil {
@@ -112,12 +118,19 @@ func (c *Client) describe(ctx context.Context, cl *kgo.Client) error {
 			if kerr.IsRetriable(err) && !errors.Is(err, ErrTopicUnknown) {
 				return fmt.Errorf("topic %q: %w", *t.Topic, err)
 			}
-			errs = append(errs, &TopicError{Topic: *t.Topic, Err: err})
+			if create[*t.Topic] > 0 && errors.Is(err, ErrTopicUnknown) {
+				missing = append(missing, *t.Topic)
+			} else {
+				errs = append(errs, &TopicError{Topic: *t.Topic, Err: err})
+			}
 		}
 		delete(needs, *t.Topic)
 	}
 	for name := range needs {
 		return fmt.Errorf("topic %q: %w", name, errNoAnswer)
+	}
+	if len(errs) == 0 && len(missing) > 0 {
+		return c.create(ctx, cl, missing, create)
 	}
 	return errors.Join(errs...)
 }

@@ -58,6 +58,10 @@ type Topic struct {
 	GapGoOn bool // on a gap: go on at the log start instead of stopping
 
 	DeadLetter string // empty: none; described at start
+
+	// CreateDeadLetter creates the dead letter topic where it is missing, with as many
+	// partitions as this topic has.
+	CreateDeadLetter bool
 }
 
 // StartAt is where a partition without a committed offset begins.
