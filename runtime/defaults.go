@@ -13,6 +13,14 @@ import (
 // autoDeadLetter as a dead letter topic is dlq.{group}.{topic}.
 const autoDeadLetter = "auto"
 
+// everyGroup in DeadLettersOf stands for all groups.
+const everyGroup = "*"
+
+// isDeadLetter tells whether a topic is where another one's dead letters go.
+func (c *Config) isDeadLetter(name string) bool {
+	return name != "" && slices.ContainsFunc(c.Topics, func(t Topic) bool { return t.DeadLetter.Topic == name })
+}
+
 // withDefaults is a copy of c in which each field is set. It shares no slice with c.
 func (c Config) withDefaults() Config {
 	setDefault(&c.GroupProtocol, GroupClassic)
@@ -34,6 +42,17 @@ func (c Config) withDefaults() Config {
 	c.Topics = slices.Clone(c.Topics)
 	for i := range c.Topics {
 		c.Topics[i] = c.Topics[i].withDefaults(c.Group)
+	}
+	for i := range c.Topics {
+		t := &c.Topics[i]
+		switch {
+		case len(t.DeadLettersOf) > 0:
+			t.DeadLettersOf = slices.Clone(t.DeadLettersOf)
+		case c.isDeadLetter(t.Name):
+			t.DeadLettersOf = []string{c.Group}
+		default:
+			t.DeadLettersOf = []string{everyGroup}
+		}
 	}
 	return c
 }

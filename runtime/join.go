@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/actors"
@@ -210,6 +211,9 @@ func engineTopic(t *Topic, session time.Duration) engine.Topic {
 			MaxAhead: t.MaxAhead, MaxForwards: t.MaxForwards,
 			HandOverMax: handOverMax, HandOverTime: handOverTime, Doubt: session,
 		},
+	}
+	if !slices.Contains(t.DeadLettersOf, everyGroup) {
+		out.Groups = t.DeadLettersOf
 	}
 	out.Form, _ = t.DeadLetter.Form.onTheWire() // Validate refuses others
 	if !isByKey(t.VirtualPartitions.KeyBy) {

@@ -30,7 +30,11 @@ type PartitionStats struct {
 	Ahead         int // records from Next on that were read, finished or not
 	Forwarding    int // dead letters not acknowledged yet
 
-	// Of those: when the oldest was given up by its behavior (zero: there is none), how
+	// Foreign counts the dead letters of other groups that were passed over since the
+	// partition was assigned: see Topic.DeadLettersOf.
+	Foreign int64
+
+	// Of those that are not acknowledged: when the oldest was given up by its behavior (zero: there is none), how
 	// many tries to write one have failed at most, and why the last one did.
 	ForwardingSince time.Time
 	ForwardTries    int
@@ -89,7 +93,7 @@ func partitionStats(now time.Time, p *engine.PartitionStats) PartitionStats {
 		Topic: p.TP.Topic, Partition: p.TP.Partition,
 		Next: c.Next, LogEnd: p.LogEnd, Lag: max(p.LogEnd-c.Next, 0), LagAge: now.Sub(p.LogAt),
 		InFlight: c.InFlight, Buffered: c.Buffered, BufferedBytes: c.Bytes, Ahead: c.Ahead, Forwarding: c.Forwarding,
-		ForwardingSince: c.ForwardSince, ForwardTries: c.ForwardTries, ForwardErr: p.Refusal,
+		Foreign: p.Foreign, ForwardingSince: c.ForwardSince, ForwardTries: c.ForwardTries, ForwardErr: p.Refusal,
 		OldestOffset: -1, WaitingUntil: c.Waiting, Quarantined: c.Quarantined, Unresponsive: p.Wedged,
 	}
 	if p.Wedged {

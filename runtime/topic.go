@@ -64,6 +64,14 @@ type Topic struct {
 	// Defaults to nowhere: a record that keeps failing is retried without end.
 	DeadLetter DeadLetter
 
+	// DeadLettersOf names the consumer groups whose dead letters are handed over; those of
+	// other groups count as complete at once. Records that are no dead letters, or do not
+	// tell their group, are handed over whatever it says. ["*"] is every group.
+	//
+	// Defaults to Config.Group for a topic that is the dead letter topic of one in this
+	// Config, since other groups may share it, and to every group for others.
+	DeadLettersOf []string
+
 	// Supervision decides about a lane whose behavior failed.
 	//
 	// Defaults to 10 restarts within 10 minutes, 100 milliseconds to 30 seconds apart, and

@@ -203,6 +203,11 @@ func (t *Topic) validate(path string, p *problems) {
 	if t.DeadLetter.Topic != "" {
 		p.name(path+"dead_letter.topic", t.DeadLetter.Topic)
 	}
+	for j, group := range t.DeadLettersOf {
+		if group != everyGroup {
+			p.name(fmt.Sprintf("%sdead_letters_of[%d]", path, j), group)
+		}
+	}
 	if t.DeadLetter.Create && t.DeadLetter.Topic == "" {
 		p.addf(path+"dead_letter.create", "needs dead_letter.topic")
 	}

@@ -264,6 +264,9 @@ func TestValidateDeadLetters(t *testing.T) {
 		{"shared", func(c *Config) { to(c, 0, "dead"); to(c, 1, "dead") }, nil},
 		{"a form", func(c *Config) { c.Topics[0].DeadLetter.Form = ProtobufForm }, nil},
 		{"nothing to create", func(c *Config) { c.Topics[0].DeadLetter.Create = true }, []string{"topics[0].dead_letter.create: needs dead_letter.topic"}},
+		{"of groups", func(c *Config) { c.Topics[0].DeadLettersOf = []string{"*", "g", "a/b"} }, []string{
+			`topics[0].dead_letters_of[2]: "a/b": must consist of letters, digits, '.', '_' and '-'`,
+		}},
 		{"no form", func(c *Config) { c.Topics[0].DeadLetter.Form = "avro" }, []string{
 			`topics[0].dead_letter.form: "avro": must be "headers", "spring", "connect" or "protobuf"`,
 		}},

@@ -131,6 +131,8 @@ func terminals(events []history.Event) map[place]uint64 {
 		switch e := &events[i]; {
 		case e.Kind == history.Leave && e.Result == history.ResultOK:
 			note(placeOf(e), e.Seq)
+		case e.Kind == history.Foreign: // the policy of a topic that groups share: the test looks at whose it was
+			note(placeOf(e), e.Seq)
 		case e.Kind == history.Forwarded:
 			if _, ok := forwarded[placeOf(e)]; !ok {
 				forwarded[placeOf(e)] = e.Seq

@@ -18,7 +18,7 @@ type Record struct {
 	Timestamp int64  // milliseconds since the epoch; below 0: none
 	Lane      LaneID // ignored when Control
 	Bytes     int32  // key, value and headers, for the byte limit
-	Control   bool   // a transaction marker: it enters the machine finished
+	Control   bool   // a transaction marker, or not for this group: it enters the machine finished
 	Looped    bool   // it was dead-lettered too often: instead of once more, its lane stops
 	Handle    any    // the owner's way back to the payload; the machine never looks at it
 }

@@ -24,6 +24,7 @@ type assignment struct {
 	acked   atomic.Int64                  // the highest commit line that the broker acknowledged; Start before
 	stored  atomic.Int64                  // the highest that it may have stored without an acknowledgment
 	asked   atomic.Pointer[commitRequest] // the last commit that is not answered; nil: none
+	foreign atomic.Int64                  // dead letters of other groups that were passed over
 	logEnd  atomic.Int64                  // of the last fetch or look-up
 	logAt   atomic.Int64                  // when, nanoseconds since the epoch
 	gen     atomic.Uint32                 // the last seek

@@ -53,6 +53,7 @@ type Topic struct {
 	Timeout     time.Duration               // of one call; 0: none
 	DeadLetter  string                      // empty: none
 	Form        deadletter.Form             // of dead letters
+	Groups      []string                    // whose dead letters are handed over; nil: everybody's
 	Supervision supervision.Policy
 	Core        core.Config
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/actors"
@@ -40,6 +41,10 @@ func (p *partition) enter(b *Batch, keys *keyedBatch) {
 			p.recs = append(p.recs, core.Record{Offset: control[0], Control: true})
 			control = control[1:]
 		}
+		if p.topic.Groups != nil && p.isForeign(rec) {
+			p.recs = append(p.recs, core.Record{Offset: rec.Offset, Control: true})
+			continue
+		}
 		p.recs = append(p.recs, p.record(rec, keys, i))
 	}
 	for _, offset := range control {
@@ -52,6 +57,20 @@ func (p *partition) enter(b *Batch, keys *keyedBatch) {
 	p.step(&p.ev.fetched)
 	p.ev.fetched.Records = nil
 	clear(p.recs)
+}
+
+// isForeign tells whether a record is a dead letter of a group that the topic is not for,
+// and counts it.
+func (p *partition) isForeign(rec *actors.Record) bool {
+	group := deadletter.Group(rec)
+	if group == "" || slices.Contains(p.topic.Groups, group) {
+		return false
+	}
+	p.a.foreign.Add(1)
+	if p.e.opts.Record != nil {
+		p.e.opts.Record(observe.Foreign{TP: p.a.tp, Epoch: p.a.epoch, Offset: rec.Offset, Group: group})
+	}
+	return true
 }
 
 // record is what the machine gets of a record.

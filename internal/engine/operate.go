@@ -73,6 +73,8 @@ type PartitionStats struct {
 	Wedged bool      // the supervisor did not answer in time: what else there is may be missing
 	Core   core.Stats
 
+	Foreign int64 // dead letters of other groups that were passed over
+
 	// Refusal is why a dead letter that is not acknowledged could not be written; nil: no
 	// try has failed.
 	Refusal error
@@ -114,7 +116,7 @@ func (e *Engine) Stats() []PartitionStats {
 
 func (a *assignment) stats() PartitionStats {
 	return PartitionStats{
-		TP: a.tp, Epoch: a.epoch, LogEnd: a.logEnd.Load(), LogAt: time.Unix(0, a.logAt.Load()), Acked: a.acked.Load(),
+		TP: a.tp, Epoch: a.epoch, LogEnd: a.logEnd.Load(), LogAt: time.Unix(0, a.logAt.Load()), Acked: a.acked.Load(), Foreign: a.foreign.Load(),
 	}
 }
 

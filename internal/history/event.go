@@ -144,6 +144,7 @@ const (
 	Delivered      Kind = "delivered"
 	RetryScheduled Kind = "retry-scheduled"
 	LateDropped    Kind = "late-dropped"
+	Foreign        Kind = "foreign" // Text: the group whose dead letter was passed over
 )
 
 // Results of a Leave. Of a commit's answer they are those of observe.Outcome.

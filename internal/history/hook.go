@@ -128,6 +128,8 @@ func ofRecord(ev observe.Event) Event {
 		return ofLane(Delivered, ev.VP, ev.Epoch, Event{Offset: ev.Offset, Attempt: ev.Attempt, Result: resultOf(ev.Err), Text: text(ev.Err)})
 	case observe.RetryScheduled:
 		return ofLane(RetryScheduled, ev.VP, ev.Epoch, Event{Offset: ev.Offset, Attempt: ev.Attempt, Due: nanos(ev.At)})
+	case observe.Foreign:
+		return ofPartition(Foreign, ev.TP, ev.Epoch, Event{Offset: ev.Offset, Text: ev.Group})
 	case observe.LateDropped:
 		return ofLane(LateDropped, ev.VP, ev.Epoch, Event{Offset: ev.Offset})
 	default:

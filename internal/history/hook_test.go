@@ -47,6 +47,7 @@ func TestHookKnowsEveryEvent(t *testing.T) {
 		observe.Started{VP: lane7, Epoch: 5, Record: &actors.Record{Offset: 7}, Attempt: 2, Due: now},
 		observe.Delivered{VP: lane7, Epoch: 5, Offset: 7, Attempt: 2, Err: errBad},
 		observe.RetryScheduled{VP: lane7, Epoch: 5, Offset: 7, Attempt: 2, At: now},
+		observe.Foreign{TP: orders, Epoch: 5, Offset: 7, Group: "h"},
 		observe.LateDropped{VP: lane7, Epoch: 5, Offset: 7},
 	}
 	if want := eventTypes(t); len(all) != want {

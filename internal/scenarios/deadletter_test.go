@@ -408,3 +408,52 @@ func TestDeadLettersOfAKeyKeepTheirOrder(t *testing.T) {
 		}
 	})
 }
+
+// Two groups share a dead letter topic, and the one consumes it too: it gets its own dead
+// letters and plain records, unless it asks for others.
+func TestASharedDeadLetterTopicIsReadByGroup(t *testing.T) {
+	t.Parallel()
+	letter := func(group, value string) *actors.Record {
+		return &actors.Record{Topic: dlq, Value: []byte(value), Headers: []actors.Header{{Key: "__dlq.errors.group", Value: []byte(group)}}}
+	}
+	for name, tt := range map[string]struct {
+		of      []string
+		owns    bool // the topic is the dead letter topic of another one
+		want    []string
+		foreign int64
+	}{
+		"own":        {nil, true, []string{"mine", "plain", "poison"}, 2},
+		"all":        {[]string{"*"}, true, []string{"mine", "theirs", "plain", "third", "poison"}, 0},
+		"named":      {[]string{"other"}, true, []string{"theirs", "plain"}, 3},
+		"a reader":   {nil, false, []string{"mine", "theirs", "plain", "third"}, 0},
+		"a choosing": {[]string{"other", "third"}, false, []string{"theirs", "plain", "third"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scenario(t, []string{"orders", dlq}, []string{check.S1, check.S2}, func(w *world) {
+				var seen tape
+				dead := runtime.Topic{Name: dlq, DeadLettersOf: tt.of, Behavior: handle(func(_ context.Context, rec *actors.Record) error {
+					seen.add("%s", rec.Value)
+					return nil
+				})}
+				orders := lettered(&tape{})
+				if !tt.owns {
+					orders.DeadLetter, orders.Retry = runtime.DeadLetter{}, runtime.Retry{}
+				}
+				w.produceRecords(letter(group, "mine"), letter("other", "theirs"), &actors.Record{Topic: dlq, Value: []byte("plain")}, letter("third", "third"))
+				n := w.start("a", orders, dead)
+				ends := map[string][]int64{dlq: {4}}
+				if tt.owns {
+					w.dead = []string{dlq}
+					w.produce("orders", 0, "k", "poison")
+					ends = map[string][]int64{"orders": {1}, dlq: {5}}
+				}
+				w.drained(20*time.Second, ends)
+				seen.want(t, tt.want...)
+				if got := n.partition(dlq, 0).Foreign; got != tt.foreign {
+					t.Errorf("%d were passed over, want %d", got, tt.foreign)
+				}
+			})
+		})
+	}
+}

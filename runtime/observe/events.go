@@ -242,6 +242,15 @@ type (
 		At      time.Time
 	}
 
+	// Foreign is sent when a dead letter of another group is passed over: it counts as
+	// complete. See runtime.Topic.DeadLettersOf.
+	Foreign struct {
+		TP     TopicPartition
+		Epoch  Epoch
+		Offset int64
+		Group  string // whose it is
+	}
+
 	// LateDropped is sent when a call ended whose result counts no more.
 	LateDropped struct {
 		VP     actors.VirtualPartition
@@ -278,3 +287,4 @@ func (Started) event()        {}
 func (Delivered) event()      {}
 func (RetryScheduled) event() {}
 func (LateDropped) event()    {}
+func (Foreign) event()        {}
