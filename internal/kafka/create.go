@@ -16,7 +16,7 @@ var errCreated = errors.New("kafka: topics were created")
 
 // toCreate are the dead letter topics that are to be created where they are missing, with
 // their number of partitions: that of the input topic, of the largest where several share
-// one.
+// one. An input that is a dead letter topic itself may have to be created too.
 func (c *Client) toCreate(resp *kmsg.MetadataResponse) map[string]int32 {
 	partitions := map[string]int32{}
 	for i := range resp.Topics {
@@ -25,9 +25,11 @@ func (c *Client) toCreate(resp *kmsg.MetadataResponse) map[string]int32 {
 		}
 	}
 	create := map[string]int32{}
-	for _, t := range c.opts.Topics {
-		if t.CreateDeadLetter {
-			create[t.DeadLetter] = max(create[t.DeadLetter], partitions[t.Name])
+	for range c.opts.Topics { // a chain is no longer than that
+		for _, t := range c.opts.Topics {
+			if t.CreateDeadLetter {
+				create[t.DeadLetter] = max(create[t.DeadLetter], partitions[t.Name], create[t.Name])
+			}
 		}
 	}
 	return create

@@ -96,3 +96,19 @@ func TestNothingIsCreatedBesideAMissingInput(t *testing.T) {
 		}
 	})
 }
+
+// A dead letter topic that is consumed has dead letters of its own.
+func TestAChainOfDeadLetterTopicsIsCreated(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		r.start(func(o *Options, _ *recorder) {
+			o.Topics = []Topic{
+				{Name: "later", DeadLetter: "never", CreateDeadLetter: true},
+				{Name: testTopic, DeadLetter: "later", CreateDeadLetter: true},
+			}
+		}).joined(0)
+		if later, never := r.partitions("later"), r.partitions("never"); later != 1 || never != 1 {
+			r.t.Errorf("%d and %d partitions, want 1 each", later, never)
+		}
+	})
+}
