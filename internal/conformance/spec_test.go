@@ -45,6 +45,7 @@ type topicSpec struct {
 	Delay       time.Duration
 	MaxSkew     time.Duration
 	DeadLetter  string
+	Create      bool // the dead letter topic
 	MaxAttempts int
 	Latest      bool
 	Script      script
@@ -109,7 +110,7 @@ func (t *topicSpec) config(h *history.History, incarnation string) runtime.Topic
 		VirtualPartitions: runtime.VirtualPartitions{Max: or(t.Lanes, 3)},
 		Delay:             t.Delay,
 		MaxSkew:           t.MaxSkew,
-		DeadLetter:        runtime.DeadLetter{Topic: t.DeadLetter},
+		DeadLetter:        runtime.DeadLetter{Topic: t.DeadLetter, Create: t.Create},
 		Retry: runtime.Retry{
 			MaxAttempts: t.MaxAttempts,
 			Backoff:     supervision.Backoff{Min: 20 * time.Millisecond, Max: 200 * time.Millisecond},
