@@ -27,10 +27,14 @@ var ErrMalformed = errors.New("deadletter: malformed")
 //
 // Errors: ErrNotDeadLetter; ErrMalformed with what is wrong.
 func Decode(rec *actors.Record) (*deadletterv1.DeadLetter, error) {
-	if form, ok := deadletter.Last(rec.Headers, deadletter.KeyForm); ok {
+	begin := beginning(rec.Headers)
+	if begin == len(rec.Headers) {
+		return nil, ErrNotDeadLetter
+	}
+	if form, ok := deadletter.Last(rec.Headers[begin:], deadletter.KeyForm); ok {
 		return decodeMessage(rec, string(form))
 	}
-	return decodeHeaders(rec)
+	return decodeHeaders(rec, begin)
 }
 
 // Original is the record that a dead letter is about, as its topic had it. Topic,
@@ -63,13 +67,9 @@ func decodeMessage(rec *actors.Record, form string) (*deadletterv1.DeadLetter, e
 	return letter, nil
 }
 
-// decodeHeaders reads the headers of the last dead letter. Those in front of it are the
-// record's own, those of earlier ones among them.
-func decodeHeaders(rec *actors.Record) (*deadletterv1.DeadLetter, error) {
-	begin := beginning(rec.Headers)
-	if begin == len(rec.Headers) {
-		return nil, ErrNotDeadLetter
-	}
+// decodeHeaders reads the headers of the last dead letter, which begin somewhere. Those in
+// front of it are the record's own, those of earlier ones among them.
+func decodeHeaders(rec *actors.Record, begin int) (*deadletterv1.DeadLetter, error) {
 	own := append([]actors.Header(nil), rec.Headers[:begin]...)
 	r := reader{values: map[string]string{}}
 	for _, h := range rec.Headers[begin:] {

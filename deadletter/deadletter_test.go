@@ -65,25 +65,42 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 }
 
 // A letter about a letter is read as the last one; the record within is the earlier one,
-// which is read again.
+// which is read again, whatever forms the two have. The third step leaves out the headers
+// of the earlier one: of a message what tells that it is one stays.
 func TestALetterAboutALetter(t *testing.T) {
 	t.Parallel()
-	for _, form := range []wire.Form{wire.Headers, wire.Protobuf} {
-		first := written(record(), form, 0)
-		got, err := deadletter.Decode(written(first, form, 0))
+	forms := []wire.Form{wire.Headers, wire.Spring, wire.Connect, wire.Protobuf}
+	for _, inner := range forms {
+		for _, outer := range forms {
+			for steps := range wire.Trims {
+				letterAboutLetter(t, inner, outer, steps)
+			}
+		}
+	}
+}
+
+func letterAboutLetter(t *testing.T, inner, outer wire.Form, steps int) {
+	t.Helper()
+	got, err := deadletter.Decode(written(written(record(), inner, 0), outer, steps))
+	if err != nil {
+		t.Fatalf("form %d about form %d, step %d: %v", outer, inner, steps, err)
+	}
+	if got.GetHops() != 2 || got.GetRecord().GetTopic() != "dlq" || got.GetRecord().GetOffset() != 1 {
+		t.Errorf("form %d about form %d, step %d: hops %d, of %s at %d", outer, inner, steps, got.GetHops(), got.GetRecord().GetTopic(), got.GetRecord().GetOffset())
+	}
+	first := deadletter.Original(got)
+	if steps < 3 || inner == wire.Protobuf {
+		letter, err := deadletter.Decode(first)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("form %d about form %d, step %d: the letter within: %v", outer, inner, steps, err)
 		}
-		if got.GetHops() != 2 || got.GetRecord().GetTopic() != "dlq" || got.GetRecord().GetOffset() != 1 {
-			t.Errorf("form %d: hops %d, of %s at %d", form, got.GetHops(), got.GetRecord().GetTopic(), got.GetRecord().GetOffset())
-		}
-		inner, err := deadletter.Decode(deadletter.Original(got))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(deadletter.Original(inner), record()) {
-			t.Errorf("form %d: the first record is %v", form, inner.GetRecord())
-		}
+		first = deadletter.Original(letter)
+	} else {
+		want := record()
+		first.Topic, first.Partition, first.Offset, first.Timestamp = want.Topic, want.Partition, want.Offset, want.Timestamp
+	}
+	if !reflect.DeepEqual(first, record()) {
+		t.Errorf("form %d about form %d, step %d: the first record is %v", outer, inner, steps, first)
 	}
 }
 

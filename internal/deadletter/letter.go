@@ -67,12 +67,13 @@ func (l *Letter) Encode(form Form, steps int) (*actors.Record, []actors.Header) 
 	return rec, l.headers(form, steps)
 }
 
-// withoutEarlier is a copy of rec without the headers of earlier dead letters.
+// withoutEarlier is a copy of rec without the headers of earlier dead letters, but for the
+// one that tells that the value is a message.
 func withoutEarlier(rec *actors.Record) *actors.Record {
 	out := *rec
 	out.Headers = nil
 	for _, h := range rec.Headers {
-		if !IsAdded(h.Key) {
+		if !IsAdded(h.Key) || h.Key == KeyForm {
 			out.Headers = append(out.Headers, h)
 		}
 	}
