@@ -47,9 +47,11 @@ type Event struct {
 	Member string `json:"member,omitempty"` // a group member's id
 	Owner  string `json:"owner,omitempty"`  // the member that the group says owns the partition
 	Dest   string `json:"dest,omitempty"`   // a dead letter topic
+	DestAt int32  `json:"destAt,omitempty"` // the partition of it
+	Hops   int    `json:"hops,omitempty"`   // how often a record says that it was dead-lettered
 	Text   string `json:"text,omitempty"`   // for people
 
-	Count  int     `json:"count,omitempty"`  // of records in a batch
+	Count  int     `json:"count,omitempty"`  // of records in a batch; of steps by which a dead letter was made smaller
 	Sum    uint64  `json:"sum,omitempty"`    // of what a record holds, see SumOf; 0: not known
 	Sample *Sample `json:"sample,omitempty"` // of a Sampled
 }
@@ -95,9 +97,9 @@ const (
 const (
 	CommittedObserved  Kind = "committed-observed"   // Offset is committed; -1: nothing
 	CommitOnWire       Kind = "commit-on-wire"       // Offset, Member, Owner, Result: a commit and the broker's answer
-	DeadLetterObserved Kind = "dead-letter-observed" // Dest holds a copy of partition and Offset; Due: when it was written; Sum
+	DeadLetterObserved Kind = "dead-letter-observed" // Dest holds a copy of partition and Offset; DestAt, in their order there; Due: when it was written; Key, Hops, Sum
 	LogObserved        Kind = "log-observed"         // the log is [Offset, To)
-	RecordObserved     Kind = "record-observed"      // the final read found Offset; Key, Sum
+	RecordObserved     Kind = "record-observed"      // the final read found Offset; Key, Hops, Sum
 	TopicRead          Kind = "topic-read"           // Topic was read to its ends: what was found is all there is
 	GroupStart         Kind = "group-start"          // the group begins at Offset, as the test set it up
 	Removed            Kind = "removed"              // the test removed [Offset, To)

@@ -87,7 +87,7 @@ func ofProgress(ev observe.Event) Event {
 	case observe.ForwardFailed:
 		return ofPartition(ForwardFailed, ev.TP, ev.Epoch, Event{Offset: ev.Offset, Dest: ev.Dest, Text: text(ev.Err)})
 	case observe.Forwarded:
-		return ofPartition(Forwarded, ev.TP, ev.Epoch, Event{Offset: ev.Offset, Dest: ev.Dest, Text: text(ev.Err)})
+		return ofPartition(Forwarded, ev.TP, ev.Epoch, Event{Offset: ev.Offset, Dest: ev.Dest, Count: ev.Trimmed, Text: text(ev.Err)})
 	case observe.Warned:
 		return Event{Kind: Warned, Text: ev.What + ": " + text(ev.Err)}
 	default:

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"sync"
 	"time"
 
 	"github.com/troupe-go/troupe/actors"
@@ -53,10 +54,18 @@ func (a *Attempted) answer(kind Kind) Event {
 }
 
 // Observer is what separate clients read from the brokers, and what the test itself did.
-type Observer struct{ history *History }
+type Observer struct {
+	history *History
+
+	mu    sync.Mutex
+	seen  map[observe.TopicPartition]map[int64]*actors.Record // guarded by mu; what Read was told of
+	found map[*actors.Record]int                              // guarded by mu; how often find chose each of those
+}
 
 // NewObserver makes one. It may be shared.
-func NewObserver(h *History) *Observer { return &Observer{h} }
+func NewObserver(h *History) *Observer {
+	return &Observer{history: h, seen: map[observe.TopicPartition]map[int64]*actors.Record{}, found: map[*actors.Record]int{}}
+}
 
 // Committed is written when a poller of committed offsets has read one; -1: nothing is
 // committed.
@@ -86,18 +95,6 @@ func (o *Observer) DeadLetter(dest string, source observe.TopicPartition, offset
 	o.history.Append(Event{Kind: DeadLetterObserved, Dest: dest, Offset: offset, Due: nanos(written)}.at(source))
 }
 
-// Copy is DeadLetter, of a copy as a client read it. It reports whether that is a dead
-// letter at all.
-func (o *Observer) Copy(rec *actors.Record) bool {
-	source, ok := sourceOf(rec)
-	if !ok {
-		return false
-	}
-	o.history.Append(Event{Kind: DeadLetterObserved, Dest: rec.Topic, Offset: source.Offset, Due: nanos(rec.Timestamp), Sum: SumOf(&source)}.
-		at(observe.TopicPartition{Topic: source.Topic, Partition: source.Partition}))
-	return true
-}
-
 // Log is written when the bounds of a log were read: it is [start, end).
 func (o *Observer) Log(tp observe.TopicPartition, start, end int64) {
 	o.history.Append(Event{Kind: LogObserved, Offset: start, To: end}.at(tp))
@@ -106,12 +103,6 @@ func (o *Observer) Log(tp observe.TopicPartition, start, end int64) {
 // Record is written for each record that the final read of an input finds.
 func (o *Observer) Record(tp observe.TopicPartition, offset int64, key []byte) {
 	o.history.Append(Event{Kind: RecordObserved, Offset: offset, Key: key}.at(tp))
-}
-
-// Read is Record, of a record as a client read it.
-func (o *Observer) Read(rec *actors.Record) {
-	o.history.Append(Event{Kind: RecordObserved, Offset: rec.Offset, Key: rec.Key, Sum: SumOf(rec)}.
-		at(observe.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}))
 }
 
 // TopicRead is written when a topic, an input or one of dead letters, was read to its

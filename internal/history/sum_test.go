@@ -37,29 +37,3 @@ func TestSumTellsRecordsApart(t *testing.T) {
 		}
 	}
 }
-
-func TestACopySaysWhatItIsACopyOf(t *testing.T) {
-	t.Parallel()
-	text := func(key, value string) actors.Header { return actors.Header{Key: key, Value: []byte(value)} }
-	source := &actors.Record{
-		Topic: "orders", Partition: 3, Offset: 42, Key: []byte("k"), Timestamp: time.UnixMilli(7),
-		Headers: []actors.Header{text("own", "x"), text("__dlq.errors.topic", "earlier"), text("__dlq.errors.offset", "1")},
-	}
-	dead := *source
-	dead.Topic, dead.Partition, dead.Offset, dead.Timestamp = "dlq", 0, 0, time.UnixMilli(9)
-	dead.Headers = append(append([]actors.Header{}, source.Headers...),
-		text("__dlq.errors.topic", "orders"), text("__dlq.errors.partition", "3"), text("__dlq.errors.offset", "42"), text("troupe.dlq.timestamp", "7"))
-	h := history.New()
-	o := history.NewObserver(h)
-	if !o.Copy(&dead) || o.Copy(&actors.Record{Topic: "dlq"}) {
-		t.Error("a dead letter is one by its headers")
-	}
-	o.Read(source)
-	got := h.Events()
-	if len(got) != 2 || got[0].TP() != orders || got[0].Offset != 42 || got[0].Dest != "dlq" || got[0].Due != 9_000_000 {
-		t.Fatalf("%+v", got)
-	}
-	if got[0].Sum != got[1].Sum || got[1].TP() != orders || got[1].Offset != 42 || string(got[1].Key) != "k" {
-		t.Errorf("the copy is %+v, its source %+v", got[0], got[1])
-	}
-}
