@@ -53,6 +53,31 @@ func TestDeadLetters(t *testing.T) {
 	})
 }
 
+func destAt(partition int32, e ev) ev { e.DestAt = partition; return e }
+
+func hops(n int, e ev) ev { e.Hops = n; return e }
+
+func TestDeadLettersKeepTheirOrderAndCount(t *testing.T) {
+	t.Parallel()
+	k := func(offset int64) ev { return key("k", copied(offset)) }
+	judge(t, check.DeadLetters, []judged{
+		{"in order", run(k(0), k(3), k(4)), 2, nil},
+		{"a copy again", run(k(0), k(3), k(0), k(4)), 2, nil},
+		{"of two keys", run(k(3), key("l", copied(0))), 0, nil},
+		{"of two partitions", run(k(3), other(k(0))), 0, nil},
+		{"in two topics", run(k(3), dest("other", k(0))), 0, nil},
+		{"without a key", run(copied(3), copied(0)), 0, nil},
+		{"completed by another member", run(inB(enter(0)), inB(leave(0)), k(3), k(0)), 0, nil},
+		{"counted", run(hops(0, found(0)), hops(1, copied(0)), hops(4, found(1)), hops(5, copied(1))), 2, nil},
+		{"of a record that nobody read", run(hops(7, copied(0))), 0, nil},
+
+		{"out of order", run(k(3), k(0)), 1, []string{"t/0 offsets 0 and 3 have one key, and dlq has the copy of the later one first"}},
+		{"in another partition", run(k(0), destAt(1, k(3))), 1, []string{"copies are in partitions 0 and 1 of dlq"}},
+		{"not counted", run(hops(1, found(0)), hops(1, copied(0))), 1, []string{"counts 1 dead letters, and the record 1"}},
+		{"too often", run(hops(5, found(0)), hops(6, copied(0))), 1, []string{"is the dead letter 6 of its record"}},
+	})
+}
+
 func TestPhantoms(t *testing.T) {
 	t.Parallel()
 	judge(t, check.Phantoms, []judged{

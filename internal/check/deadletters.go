@@ -11,7 +11,8 @@ import (
 // exists, and holds what that holds: key, value, its own headers, its timestamp in a
 // header. And no commit passes a record that only its copy finishes before the
 // acknowledgment came; one that was refused does not count, nor one of an owner that fetched
-// the log without the record. Compared are acknowledgments
+// the log without the record. Copies of one key keep their order, and count how often their
+// record was dead-lettered. Compared are acknowledgments
 // and copies. Further copies of a record are allowed: a produce that timed out may have
 // been applied (scenario 89).
 func DeadLetters(events []history.Event) Verdict { return deadLetters(newFacts(events)) }
@@ -34,6 +35,8 @@ func deadLetters(f *facts) Verdict {
 		default:
 		}
 	}
+	d.order(handled)
+	d.hops()
 	for i := range f.events {
 		e := &f.events[i]
 		if e.Kind != history.Forwarded {
