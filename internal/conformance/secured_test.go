@@ -257,11 +257,21 @@ func (b *bed) onlyFor(principal string, acl *kadm.ACLBuilder) {
 		described, err := b.adm.DescribeACLs(b.t.Context(), acl)
 		return err == nil && len(described) == 1 && described[0].Err == nil && len(described[0].Described) == 1
 	})
-	b.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if _, err := b.adm.DeleteACLs(ctx, acl); err != nil {
-			b.t.Errorf("delete ACLs: %v", err)
-		}
-	})
+	b.t.Cleanup(func() { b.forget(acl) })
+}
+
+// forget takes ACLs back; none is no error.
+func (b *bed) forget(acl *kadm.ACLBuilder) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := b.adm.DeleteACLs(ctx, acl); err != nil {
+		b.t.Errorf("delete ACLs: %v", err)
+	}
+}
+
+// openTo takes back what closeTo did.
+func (b *bed) openTo(topic string) {
+	b.t.Helper()
+	b.forget(kadm.NewACLs().Topics(topic).Operations(kmsg.ACLOperationAll).Allow("User:nobody").AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral))
 }

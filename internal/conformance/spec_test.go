@@ -22,6 +22,7 @@ type spec struct {
 	Name    string
 	Broker  string
 	Via     string // every connection is dialed there; empty: to the broker
+	User    *user  // who it is on a secured listener
 	Group   string
 	Journal string // the file it writes
 
@@ -46,6 +47,7 @@ type topicSpec struct {
 	MaxSkew     time.Duration
 	DeadLetter  string
 	Create      bool // the dead letter topic
+	LettersOf   []string
 	MaxAttempts int
 	Latest      bool
 	Script      script
@@ -94,6 +96,9 @@ func (s *spec) config(h *history.History, incarnation string) runtime.Config {
 	if s.Via != "" {
 		cfg.KafkaOptions = append(cfg.KafkaOptions, kgo.Dialer(dialVia(s.Via)))
 	}
+	if s.User != nil {
+		cfg.SASL = s.User.sasl()
+	}
 	if h != nil {
 		cfg.Hooks = append(cfg.Hooks, history.NewHook(h, incarnation))
 	}
@@ -111,6 +116,7 @@ func (t *topicSpec) config(h *history.History, incarnation string) runtime.Topic
 		Delay:             t.Delay,
 		MaxSkew:           t.MaxSkew,
 		DeadLetter:        runtime.DeadLetter{Topic: t.DeadLetter, Create: t.Create},
+		DeadLettersOf:     t.LettersOf,
 		Retry: runtime.Retry{
 			MaxAttempts: t.MaxAttempts,
 			Backoff:     supervision.Backoff{Min: 20 * time.Millisecond, Max: 200 * time.Millisecond},
