@@ -42,13 +42,14 @@ type Client struct {
 	calling chan struct{}
 	calls   sync.WaitGroup // calls that a callback of kgo's waits for; Run waits for them last
 
-	// shrinking holds a token while a forward that was too large is sent again.
-	shrinking chan struct{}
-
 	mu     sync.Mutex
 	cur    *member              // guarded by mu; nil between two
 	epoch  observe.Epoch        // guarded by mu; the last one given out
 	warned map[string]time.Time // guarded by mu; when each thing was warned about
+
+	// shrinking has a token for each dead letter topic, which who sends a forward again that
+	// was too large puts in. It is made with the first one, and guarded by mu.
+	shrinking map[string]chan struct{}
 }
 
 // New makes a client that connects to nothing until Run. It refuses what CheckOpts,
@@ -75,7 +76,7 @@ func New(opts Options, h Handler) (*Client, error) {
 	}
 	c := &Client{
 		opts: opts, steps: failpoint.Steps{Of: opts.Owner}, h: h, topics: map[string]Topic{}, warned: map[string]time.Time{},
-		calling: make(chan struct{}, 1), shrinking: make(chan struct{}, 1),
+		calling: make(chan struct{}, 1), shrinking: map[string]chan struct{}{},
 	}
 	for _, t := range opts.Topics {
 		c.topics[t.Name] = t

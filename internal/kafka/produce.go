@@ -54,14 +54,15 @@ func (c *Client) Produce(ctx context.Context, f *Forward, done func(error)) {
 
 // shrink sends f again and, while that is too large, what Smaller makes of it. A broker
 // refuses a batch as a whole: the first refusal may have been for others in it. So f
-// gets a second try as it is, and those that were refused are sent one by one.
+// gets a second try as it is, and those of a topic that were refused are sent one by one.
 func (c *Client) shrink(ctx context.Context, f *Forward) error {
+	turn := c.shrinker(f.Topic)
 	select {
-	case c.shrinking <- struct{}{}:
+	case turn <- struct{}{}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	defer func() { <-c.shrinking }()
+	defer func() { <-turn }()
 	for {
 		answer := make(chan error, 1)
 		c.produce(ctx, f, func(err error) { answer <- err })
@@ -71,6 +72,16 @@ func (c *Client) shrink(ctx context.Context, f *Forward) error {
 		}
 		f = f.Smaller()
 	}
+}
+
+// shrinker is a channel that has room for whose turn it is with a topic.
+func (c *Client) shrinker(topic string) chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.shrinking[topic] == nil {
+		c.shrinking[topic] = make(chan struct{}, 1)
+	}
+	return c.shrinking[topic]
 }
 
 // produce sends f once.

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/actors"
 )
@@ -78,6 +80,64 @@ func TestForwardIsFaithful(t *testing.T) {
 			}
 		}
 	}, kfake.SeedTopics(1, "dlq"))
+}
+
+// shrinks is a forward to a topic, of which nothing is left in the end but the last value.
+func shrinks(topic string, values ...string) *Forward {
+	f := &Forward{Topic: topic, Record: &actors.Record{Value: []byte(values[0])}}
+	if len(values) > 1 {
+		f.Smaller = func() *Forward { return shrinks(topic, values[1:]...) }
+	}
+	return f
+}
+
+// What is refused for its size is sent once more as it is, and then smaller, as long as it
+// can be made so.
+func TestAForwardThatIsTooLargeIsMadeSmaller(t *testing.T) {
+	t.Parallel()
+	for refusals, want := range map[int]string{0: "whole", 1: "whole", 2: "less", 3: "least"} {
+		t.Run(fmt.Sprint(refusals, " refusals"), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(r *rig) {
+				n := r.start()
+				n.joined(0)
+				if refusals > 0 {
+					r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dlq", Err: kerr.MessageTooLarge, Count: refusals})
+				}
+				if err := n.forward(shrinks("dlq", "whole", "less", "least")); err != nil {
+					r.t.Fatal(err)
+				}
+				if got := string(r.read("dlq", 1)[0].Value); got != want {
+					r.t.Errorf("%q was written, want %q", got, want)
+				}
+			}, kfake.SeedTopics(1, "dlq"))
+		})
+	}
+	bubble(t, func(r *rig) {
+		n := r.start()
+		n.joined(0)
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dlq", Err: kerr.MessageTooLarge, Count: 4})
+		wantErr(r.t, n.forward(shrinks("dlq", "whole", "less", "least")), ErrTooLarge)
+	}, kfake.SeedTopics(1, "dlq"))
+}
+
+// One that is too large and then cannot be written holds up no other topic's.
+func TestATopicThatIsAwayHoldsUpNoForwardOfAnother(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		n := r.start()
+		n.joined(0)
+		for _, topic := range []string{"dlq", "away"} {
+			r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.MessageTooLarge, Count: 1})
+		}
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "away", Err: kerr.NotEnoughReplicas, Count: -1})
+		n.Produce(context.Background(), shrinks("away", "whole", "less"), func(error) {})
+		time.Sleep(time.Second) // it is being sent again
+		begun := time.Now()
+		if err := n.forward(shrinks("dlq", "whole", "less")); err != nil || time.Since(begun) > time.Second {
+			r.t.Errorf("the forward took %v and ended with %v", time.Since(begun), err)
+		}
+	}, kfake.SeedTopics(1, "dlq", "away"))
 }
 
 // Records of a key go where Kafka's own clients send it, those without one where their
