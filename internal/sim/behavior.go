@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"fmt"
 	goruntime "runtime"
 	"strings"
 	"sync"
@@ -52,14 +53,23 @@ func (b *behavior) Start(_ context.Context, vp actors.VirtualPartition) error {
 // Receive takes its time and has its outcome. A process that is frozen meanwhile goes on
 // when it thaws, and of one that was killed nothing comes.
 func (b *behavior) Receive(ctx context.Context, rec *actors.Record) error {
-	name, _, _ := strings.Cut(string(rec.Value), " ")
-	id := rec.Topic + "/" + name
+	id := b.idOf(rec)
 	n := b.node.w.deliveries.next(id)
 	b.take(ctx, id, n)
 	if !b.node.alive() {
 		return errDead
 	}
 	return b.outcome(ctx, id, n)
+}
+
+// idOf is what a record is known by: its value's first word. A dead letter is known by
+// where it is, unless those of its topic come round.
+func (b *behavior) idOf(rec *actors.Record) string {
+	if strings.HasPrefix(rec.Topic, lettersOf) && !b.topic.Loop {
+		return fmt.Sprintf("%s/%d/%d", rec.Topic, rec.Partition, rec.Offset)
+	}
+	name, _, _ := strings.Cut(string(rec.Value), " ")
+	return rec.Topic + "/" + name
 }
 
 // take spends the call's time.

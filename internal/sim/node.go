@@ -142,7 +142,8 @@ func (n *node) topic(t *Topic) runtime.Topic {
 		out.OnGap = runtime.GapContinue
 	}
 	if t.DeadLetters {
-		out.DeadLetter.Topic, out.Retry.MaxAttempts = deadLetters(t.Name), t.Attempts
+		out.DeadLetter = runtime.DeadLetter{Topic: t.deadLetters(), Form: runtime.DeadLetterForm(t.Form), Create: t.Create}
+		out.Retry.MaxAttempts = t.Attempts
 	}
 	j := history.NewJournal(n.w.history, n.name)
 	if t.Delay > 0 {
@@ -156,7 +157,18 @@ func (n *node) topic(t *Topic) runtime.Topic {
 // restartsMax is more than a plan's failures can use up.
 const restartsMax = 1000
 
-func deadLetters(topic string) string { return "dlq." + group + "." + topic }
+func deadLetters(topic string) string { return lettersOf + topic }
+
+// deadLetters is where the topic's go.
+func (t *Topic) deadLetters() string {
+	if t.Loop {
+		return t.Name
+	}
+	return deadLetters(t.Name)
+}
+
+// lettersOf is what the name of a dead letter topic begins with.
+const lettersOf = "dlq." + group + "."
 
 var errDead = errors.New("sim: the process is dead")
 

@@ -56,8 +56,12 @@ type Topic struct {
 	Delay       Duration `json:"delay,omitzero"`
 	MaxSkew     Duration `json:"maxSkew,omitzero"`
 	Timeout     Duration `json:"timeout,omitzero"`
-	DeadLetters bool     `json:"deadLetters,omitzero"` // into dlq.sim.NAME
+	DeadLetters bool     `json:"deadLetters,omitzero"` // into dlq.sim.NAME, which may be a topic of the plan
 	Attempts    int      `json:"attempts,omitzero"`    // with dead letters
+	Form        string   `json:"form,omitzero"`        // of dead letters, as runtime.DeadLetterForm
+	Create      bool     `json:"create,omitzero"`      // the members create the dead letter topic
+	LetterBytes int      `json:"letterBytes,omitzero"` // max.message.bytes of the dead letter topic
+	Loop        bool     `json:"loop,omitzero"`        // its dead letters come back to it
 	Buffer      int      `json:"buffer,omitzero"`
 	MaxAhead    int      `json:"maxAhead,omitzero"`
 	OnGap       string   `json:"onGap,omitzero"` // stop or continue

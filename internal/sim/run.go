@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -136,21 +137,33 @@ func (w *world) build() error {
 	}
 	for i := range w.plan.Topics {
 		t := &w.plan.Topics[i]
-		configs := map[string]string{}
-		if t.Compact {
-			configs["cleanup.policy"] = "compact"
-		}
-		if err := w.kafka.CreateTopic(t.Name, t.Partitions, configs); err != nil {
+		if err := w.kafka.CreateTopic(t.Name, t.Partitions, w.settings(t)); err != nil {
 			return fmt.Errorf("topic %s: %w", t.Name, err)
 		}
 		w.ids[w.kafka.TopicInfo(t.Name).TopicID] = t.Name
-		if t.DeadLetters {
-			if err := w.kafka.CreateTopic(deadLetters(t.Name), 1, nil); err != nil {
-				return fmt.Errorf("topic %s: %w", deadLetters(t.Name), err)
-			}
+		dead := t.deadLetters()
+		if !t.DeadLetters || t.Create || w.topic(dead) != nil {
+			continue
+		}
+		if err := w.kafka.CreateTopic(dead, 1, w.settings(&Topic{Name: dead})); err != nil {
+			return fmt.Errorf("topic %s: %w", dead, err)
 		}
 	}
 	return nil
+}
+
+// settings are those that a topic has at the brokers.
+func (w *world) settings(t *Topic) map[string]string {
+	out := map[string]string{}
+	if t.Compact {
+		out["cleanup.policy"] = "compact"
+	}
+	for i := range w.plan.Topics {
+		if from := &w.plan.Topics[i]; from.deadLetters() == t.Name && from.LetterBytes > 0 {
+			out["max.message.bytes"] = strconv.Itoa(from.LetterBytes)
+		}
+	}
+	return out
 }
 
 // client is a Kafka client that no fault of the network concerns.
@@ -278,7 +291,7 @@ func (w *world) behind() []string {
 			if info != nil {
 				committed = info.Commits[t.Name][p.Partition].Offset
 			}
-			if committed < p.HighWatermark {
+			if committed < p.HighWatermark && !w.looped(t, p.Partition, committed) {
 				behind = append(behind, fmt.Sprintf("%s/%d at %d of %d", t.Name, p.Partition, committed, p.HighWatermark))
 			}
 		}

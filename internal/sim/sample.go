@@ -54,9 +54,12 @@ func (n *node) sample() {
 	n.probe.Sample(time.Now())
 }
 
-// topic is a plan's input.
+// topic is a plan's input; nil: the plan has none of that name.
 func (w *world) topic(name string) *Topic {
 	i := slices.IndexFunc(w.plan.Topics, func(t Topic) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
 	return &w.plan.Topics[i]
 }
 

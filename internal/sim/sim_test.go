@@ -71,6 +71,61 @@ func TestEveryKindOfFaultIsDrawn(t *testing.T) {
 	}
 }
 
+func TestEveryKindOfDeadLetterIsDrawn(t *testing.T) {
+	t.Parallel()
+	drawn := map[string]int{}
+	for seed := range uint64(300) {
+		p := sim.Generate(seed, sim.ModeOf(seed))
+		for i := range p.Topics {
+			t := &p.Topics[i]
+			for name, is := range map[string]bool{
+				"headers": t.Form == "headers", "spring": t.Form == "spring", "connect": t.Form == "connect", "protobuf": t.Form == "protobuf",
+				"created": t.Create, "limited": t.LetterBytes > 0, "consumed": t.Name == "dlq.sim.orders", "in a loop": t.Loop,
+			} {
+				if is {
+					drawn[name]++
+				}
+			}
+		}
+	}
+	if len(drawn) != 8 {
+		t.Errorf("drawn %v, want eight kinds", drawn)
+	}
+}
+
+// Dead letters that come back, each time to fail again, stop their lanes, and that is where
+// such a run is over.
+func TestDeadLettersGoRoundUntilTheirLaneStops(t *testing.T) {
+	t.Parallel()
+	p := small(sim.Fault{Kind: sim.FaultRehash})
+	first := &p.Topics[0]
+	first.DeadLetters, first.Attempts, first.Create, first.LetterBytes, first.Form = true, 1, false, 0, "headers"
+	first.Calls = sim.Calls{Discard: 1000}
+	second := sim.Topic{
+		Name: "dlq.sim.orders", Partitions: 2, Lanes: 2, Delay: sim.Duration(1e9), DeadLetters: true, Attempts: 1, Form: "spring", Loop: true,
+		OnGap: "continue", Calls: sim.Calls{Discard: 1000},
+	}
+	p.Topics = append(p.Topics, second)
+	r := sim.Play(t, p)
+	if len(r.Violations) > 0 {
+		t.Fatalf("violations %q", r.Violations)
+	}
+	stopped := map[int32]bool{}
+	most := 0
+	for i := range r.Events {
+		switch e := &r.Events[i]; e.Kind {
+		case history.Halted:
+			stopped[e.Partition] = true
+		case history.DeadLetterObserved:
+			most = max(most, e.Hops)
+		default:
+		}
+	}
+	if len(stopped) != 2 || most != 5 {
+		t.Errorf("lanes of %d partitions are stopped, want 2; the most hops are %d, want 5", len(stopped), most)
+	}
+}
+
 // small is a plan that takes no time.
 func small(faults ...sim.Fault) *sim.Plan {
 	p := sim.Generate(1, sim.Safety)
