@@ -51,6 +51,79 @@ func contents() []wrong {
 	})`, `	e.opts.Client.Forward(p.topic.letter(letter, 0, &msg.trimmed), func(error) {})
 	e.root.Send(pid, msg)`)),
 		},
+	}
+}
+
+func letters() []wrong {
+	return []wrong{
+		{
+			"a dead letter that is too large loses its value", "S10",
+			"what is left out is never of the record",
+			one(in("internal/deadletter", "letter.go", `	rec := l.Record
+	if steps >= trimEarlier {
+		rec = withoutEarlier(rec)
+	}`, `	rec := l.Record
+	if steps > 0 {
+		rec = withoutEarlier(rec)
+		rec.Value = nil
+	}`)),
+		},
+		{
+			"a dead letter that is too large for its topic counts as written", "S10",
+			"it is tried again, until the topic takes it",
+			one(kafka("produce.go", `		if f.Smaller == nil || !errors.Is(err, ErrTooLarge) {
+			return err
+		}
+		f = f.Smaller()`, `		if f.Smaller == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrTooLarge) {
+			return err
+		}
+		f = f.Smaller()`)),
+		},
+		{
+			"a dead letter overtakes one that waits for its next try", "S10",
+			"those of a lane are written in their order",
+			one(core("forward.go", `		if now.Before(f.until) {
+			return out
+		}
+		m.send(f)`, `		if now.Before(f.until) {
+			if !l.doomed || f.tries > 1 {
+				return out
+			}
+			f.effect.Record, *l.records.at(0) = *l.records.at(0), f.effect.Record
+			f.note, *l.notes.at(0) = *l.notes.at(0), f.note
+		}
+		m.send(f)`)),
+		},
+		{
+			"dead letters of a key are spread", "S10",
+			"they go to one partition",
+			one(kafka("produce.go", `	return b.keyed.Partition(r, n)
+}`, `	return len(r.Value) % n
+}`)),
+		},
+		{
+			"a dead letter of a dead letter counts as the first", "S10",
+			"hops are counted, so that loops end",
+			one(in("internal/deadletter", "headers.go", `int64(Hops(l.Record)+1)`, `1`)),
+		},
+		{
+			"dead letters in a loop go round for ever", "S10",
+			"after five their lane stops",
+			one(engine("enter.go", `r.Looped = len(rec.Headers) > 0 && deadletter.Hops(rec) >= hopsMax`, `r.Looped = false`)),
+		},
+		{
+			"a dead letter topic is created with one partition", "S10",
+			"it has as many as its input",
+			one(kafka("create.go", `t.Topic, t.NumPartitions, t.ReplicationFactor = name, partitions[name], -1`, `t.Topic, t.NumPartitions, t.ReplicationFactor = name, 1, -1`)),
+		},
+	}
+}
+
+func phantoms() []wrong {
+	return []wrong{
 		{
 			"aborted records are read", "S11",
 			"without ReadUncommitted they are not delivered",

@@ -24,7 +24,7 @@ func one(e ...overlay.Edit) []overlay.Edit { return e }
 // twice, and with one of them the other guard holds: then the change is harmless.
 func runtimes() []wrong {
 	var all []wrong
-	for _, part := range [][]wrong{losses(), commits(), orders(), fences(), delays(), duplicates(), contents(), positions(), memories(), endless()} {
+	for _, part := range [][]wrong{losses(), commits(), orders(), fences(), delays(), duplicates(), contents(), letters(), phantoms(), positions(), memories(), endless()} {
 		all = append(all, part...)
 	}
 	return all
