@@ -37,6 +37,9 @@ type bed struct {
 	produced *history.Producer
 	observed *history.Observer
 
+	observing sync.Mutex                       // what is read first is written down first
+	lines     map[observe.TopicPartition]int64 // guarded by observing: as written down last
+
 	compacted map[string]bool // topics that compaction takes records out of
 
 	topics  []string
@@ -66,7 +69,7 @@ func newBed(t *testing.T) *bed {
 	b := &bed{
 		t: t, group: fmt.Sprintf("%s.%d.%s", runID, beds.Add(1), strings.Map(nameable, t.Name())), dir: t.TempDir(), adm: adm,
 		history: h, produced: history.NewProducer(h), observed: history.NewObserver(h),
-		compacted: map[string]bool{},
+		compacted: map[string]bool{}, lines: map[observe.TopicPartition]int64{},
 	}
 	t.Cleanup(b.remove)
 	t.Cleanup(b.save)
@@ -166,7 +169,6 @@ func (b *bed) watch() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		last := map[observe.TopicPartition]int64{}
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -175,18 +177,25 @@ func (b *bed) watch() {
 				return
 			case <-tick.C:
 			}
-			for tp, offset := range b.committed(ctx) {
-				if before, ok := last[tp]; !ok || before != offset {
-					last[tp] = offset
-					b.observed.Committed(tp, offset)
-				}
-			}
+			b.observe(ctx)
 		}
 	}()
 	b.t.Cleanup(func() {
 		cancel()
 		<-done
 	})
+}
+
+// observe writes down what the group has committed, where that has changed.
+func (b *bed) observe(ctx context.Context) {
+	b.observing.Lock()
+	defer b.observing.Unlock()
+	for tp, offset := range b.committed(ctx) {
+		if before, ok := b.lines[tp]; !ok || before != offset {
+			b.lines[tp] = offset
+			b.observed.Committed(tp, offset)
+		}
+	}
 }
 
 // committed is what the group has committed, read with a client that is not the

@@ -24,7 +24,7 @@ type place struct {
 func placeOf(e *history.Event) place     { return place{e.TP(), e.Offset} }
 func partitionOf(e *history.Event) place { return place{e.TP(), -1} }
 
-// judge reads the inputs to their ends, merges what everyone wrote down, and wants no
+// judge reads the inputs to their ends, and what is committed, merges what everyone wrote down, and wants no
 // promise broken. The checks that are named, and S11, must have compared something. It
 // returns the history.
 func (b *bed) judge(inputs []string, checks ...string) []history.Event {
@@ -32,6 +32,7 @@ func (b *bed) judge(inputs []string, checks ...string) []history.Event {
 	for _, topic := range inputs {
 		b.readBack(topic)
 	}
+	b.observe(b.t.Context())
 	events := b.events()
 	report := check.Judge(events, append([]string{check.S11}, checks...)...)
 	if err := report.Err(); err != nil {
