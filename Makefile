@@ -101,9 +101,10 @@ mutation: $(GREMLINS) ## change core and supervision in every small way; the tes
 	$(GO) run ./internal/mutation -gremlins $<
 
 .PHONY: fuzz
-fuzz: ## fuzz the conversations of the core's model
+fuzz: ## fuzz the conversations of the core's model, and what commits carry
 	$(GOTEST) -timeout=0 -run '^$$' -fuzz '^FuzzModel$$' -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x ./internal/core
 	$(GOTEST) -timeout=0 -run '^$$' -fuzz '^FuzzModelDrain$$' -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x ./internal/core
+	$(GOTEST) -timeout=0 -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZ_TIME) ./internal/metadata
 
 .PHONY: bug
 bug: ## take the fix of a bug out again; its test must notice: make bug N=3, or all without N
