@@ -75,6 +75,34 @@ func (c *conveyor) step(ev Event) {
 	}
 }
 
+// heldBack is a machine whose line is held by the first of n records, with every other one
+// behind it finished: the worst pattern for a commit.
+func heldBack(n int) (*Machine, time.Time) {
+	cfg := benchConfig(2)
+	cfg.HandOverMax, cfg.BufferRecords = n, 2*n
+	m, now := New(cfg, 1, Handoff{}), time.Unix(1_000_000, 0)
+	ev := Fetched{Records: make([]Record, n)}
+	for i := range ev.Records {
+		ev.Records[i] = Record{Offset: Offset(i), Lane: LaneID(i % 2), Timestamp: 1_000_000}
+	}
+	m.Step(now, &ev, nil)
+	for l := &m.lanes[1]; l.handed > 0; {
+		m.Step(now, &Succeeded{Call: l.handOver.Call, Took: time.Microsecond}, nil)
+	}
+	return m, now
+}
+
+// BenchmarkCommitAbove asks for commits of 10,000 records above a line that is held.
+func BenchmarkCommitAbove(b *testing.B) {
+	m, now := heldBack(10_000)
+	out := make([]Effect, 0, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.commit.changed, m.commit.open = true, false
+		m.Step(now, &Ticked{}, out)
+	}
+}
+
 func benchConfig(lanes int) Config {
 	cfg := testConfig()
 	cfg.Lanes, cfg.BufferRecords, cfg.BufferBytes, cfg.MaxAhead, cfg.HandOverMax = lanes, 10_000, 64<<20, 100_000, 256

@@ -24,21 +24,32 @@ type commit struct {
 	until time.Time // not any more, from then on; zero: nothing was acknowledged since
 	sure  bool      // the one that is unanswered was sent after until: it ends the doubt
 
+	// changed says that the broker does not know all that a commit would say besides its
+	// line, and that the one that is unanswered, if any, does not either.
+	changed bool
+
 	effect Commit
 }
 
-// tick commits the line until it is acknowledged: a commit that was refused, or whose
-// outcome is unknown, leaves acked as it was.
+// behind reports whether the broker does not know all that a commit would say.
+func (c *commit) behind(line Offset) bool { return line > c.acked || c.changed }
+
+// tick commits until all of it is acknowledged: after a commit that was refused, or whose
+// outcome is unknown, the broker is as far behind as before.
 func (m *Machine) tick(now time.Time, out []Effect) []Effect {
 	m.offsets.advance()
 	c, line := &m.commit, m.offsets.line
 	over := c.doubt && !now.Before(c.until)
-	if c.open || line <= c.acked && !over {
+	if c.open || !c.behind(line) && !over {
 		return out
 	}
 	c.seq++
 	c.open, c.next, c.upTo, c.sure = true, line, m.offsets.first, over && !c.until.IsZero()
-	c.effect = Commit{Epoch: m.epoch, Seq: c.seq, Next: line}
+	c.changed = false
+	c.effect = Commit{
+		Epoch: m.epoch, Seq: c.seq, Next: line, LeaderEpoch: m.leader,
+		Done: m.done(c.effect.Done[:0]), Attempts: m.attempts(c.effect.Attempts[:0]),
+	}
 	return append(out, &c.effect)
 }
 
@@ -51,6 +62,7 @@ func (m *Machine) committed(now time.Time, ev *Committed) {
 	if ev.OK {
 		c.acked, c.from = c.next, c.upTo
 	}
+	c.changed = c.changed || !ev.OK || ev.Plain
 	switch {
 	case ev.Late:
 		c.doubt, c.until = true, time.Time{}

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/metadata"
 	"github.com/troupe-go/troupe/supervision"
 )
 
@@ -35,20 +36,25 @@ type Config struct {
 	Doubt time.Duration
 }
 
-// Handoff is what a machine leaves to the next one of the same assignment. The
-// records themselves are fetched again, from Next on.
+// Handoff is what a machine leaves to the next one of the partition: whole within an
+// assignment, and as much of it as travels with a commit to the next owner. The records
+// themselves are fetched again, from Next on.
 type Handoff struct {
 	Next     Offset
 	Done     []Run     // finished above the line, ascending
 	Attempts []Attempt // of unfinished records that have failed, ascending by offset
 	Hung     []LaneID  // quarantined lanes
 
+	// LeaderEpoch is the highest of the records that Done and Attempts were found out on. A
+	// record of a higher one is not among them, whatever its offset.
+	LeaderEpoch int32
+
 	// DeadLetters are not delivered any more, but forwarded: ascending by offset. A write
 	// of one may be under way; its answer is of no use to the next machine.
 	DeadLetters []DeadLetter
 
-	// Uncommitted says that Next has not been acknowledged: the next machine commits
-	// it at its first Ticked.
+	// Uncommitted says that Next, or what Done and Attempts say, has not been acknowledged:
+	// the next machine commits it at its first Ticked.
 	Uncommitted bool
 
 	// InDoubt says that the broker may yet store a commit that an earlier machine of the
@@ -57,14 +63,14 @@ type Handoff struct {
 	InDoubt bool
 }
 
-// Run is a run of offsets, [From, To).
-type Run struct{ From, To Offset }
+// Run and Attempt are what travels with a commit line.
+type (
+	// Run is a run of offsets, [From, To).
+	Run = metadata.Run
 
-// Attempt is how often a record was delivered.
-type Attempt struct {
-	Offset Offset
-	Count  int
-}
+	// Attempt is how often a record was delivered that is not finished.
+	Attempt = metadata.Attempt
+)
 
 // DeadLetter is a record that was given up, and that the dead letter topic has not
 // acknowledged.

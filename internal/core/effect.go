@@ -44,13 +44,19 @@ type (
 
 // The partition.
 type (
-	// Commit stores the commit line: the first offset that is not complete.
-	// Committed answers it; at most one is unanswered. A line that was acknowledged is sent
-	// once more when it was in doubt: see Config.Doubt.
+	// Commit stores the commit line, the first offset that is not complete, and with it
+	// what is known of the records from there on. Committed answers it; at most one is
+	// unanswered. What was acknowledged is sent once more when it was in doubt: see
+	// Config.Doubt.
 	Commit struct {
 		Epoch uint64
 		Seq   uint64
 		Next  Offset
+
+		// The rest is as in Handoff.
+		LeaderEpoch int32
+		Done        []Run
+		Attempts    []Attempt
 	}
 
 	// WakeAt asks for Woke at a time. It replaces the time asked for before.

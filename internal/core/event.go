@@ -38,11 +38,12 @@ type Event interface{ event() }
 
 // Records and where they come from.
 type (
-	// Fetched brings records in ascending order of offset. It is dropped when Gen
-	// is not that of the last Repositioned (0 before the first).
+	// Fetched brings records in ascending order of offset, all of one leader epoch. It is
+	// dropped when Gen is not that of the last Repositioned (0 before the first).
 	Fetched struct {
-		Gen     uint32
-		Records []Record
+		Gen         uint32
+		LeaderEpoch int32 // -1: not known
+		Records     []Record
 	}
 
 	// Repositioned says that the client fetches from To on, under a new generation.
@@ -135,6 +136,7 @@ type (
 		Epoch uint64
 		Seq   uint64 // of the Commit
 		OK    bool   // false: refused or unknown; the line is sent again
+		Plain bool   // the line was stored, without what Done and Attempts say
 
 		// Late says that the broker may yet store a request of this commit: the outcome is
 		// unknown, or an earlier one than that which was answered is.
@@ -145,8 +147,9 @@ type (
 	// harm.
 	Woke struct{}
 
-	// Ticked asks for a commit when the line moved, was not acknowledged, or is in doubt
-	// no longer: see Config.Doubt.
+	// Ticked asks for a commit when the line moved, when what is finished or was tried
+	// above it changed, when none of that was acknowledged, or when it is in doubt no
+	// longer: see Config.Doubt.
 	Ticked struct{}
 
 	// Paused adds a reason to be paused that comes from outside: Operator, GapStop or

@@ -8,6 +8,7 @@ func (m *Machine) fetched(now time.Time, ev *Fetched, out []Effect) []Effect {
 	if ev.Gen != m.gen {
 		return out
 	}
+	m.led(ev)
 	for i := range ev.Records {
 		r := &ev.Records[i]
 		place := m.offsets.add(r.Offset)
@@ -30,6 +31,17 @@ func (m *Machine) fetched(now time.Time, ev *Fetched, out []Effect) []Effect {
 	}
 	m.touched = m.touched[:0]
 	return out
+}
+
+// led notes the leader of what was fetched. Leaders follow each other with ascending
+// offsets, so behind the first record of one that was not known yet everything was written
+// after what was carried here was found out: where the log had been cut off, other records
+// stand at the offsets of finished ones.
+func (m *Machine) led(ev *Fetched) {
+	if ev.LeaderEpoch > m.leader && len(ev.Records) > 0 {
+		m.leader = ev.LeaderEpoch
+		m.carried.endAt(ev.Records[0].Offset)
+	}
 }
 
 // enqueue appends a record to its lane. An idle lane is touched: it has to be served.

@@ -106,6 +106,7 @@ func (m *Machine) forwarded(now time.Time, ev *Forwarded, out []Effect) []Effect
 	}
 	m.offsets.finish(f.note.place)
 	m.top = max(m.top, f.effect.Record.Offset)
+	m.commit.changed = true
 	m.buffered--
 	m.bytes -= int64(f.effect.Record.Bytes)
 	m.forwards.unacked--

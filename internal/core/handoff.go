@@ -9,10 +9,11 @@ import (
 func (m *Machine) Handoff() Handoff {
 	h := Handoff{
 		Next:        m.offsets.line,
-		Done:        m.carried.runsFrom(m.offsets.tail, m.offsets.runs()),
-		Attempts:    m.carried.attemptsFrom(m.offsets.tail, m.attempts()),
+		Done:        m.done(nil),
+		Attempts:    m.attempts(nil),
+		LeaderEpoch: m.leader,
 		DeadLetters: m.deadLetters(),
-		Uncommitted: m.offsets.line > m.commit.acked,
+		Uncommitted: m.commit.open || m.commit.behind(m.offsets.line),
 		InDoubt:     m.commit.doubt || m.commit.open,
 	}
 	for i := range m.lanes {
@@ -23,21 +24,39 @@ func (m *Machine) Handoff() Handoff {
 	return h
 }
 
-// attempts are those of all records that are not finished, ascending by offset.
-func (m *Machine) attempts() []Attempt {
-	var all []Attempt
+// done appends what is finished above the line: of the records that were fetched, and of
+// those that were carried here and were not.
+func (m *Machine) done(runs []Run) []Run {
+	return m.carried.runsFrom(m.offsets.tail, m.offsets.runs(runs))
+}
+
+// attempts appends those of all records that are not finished, ascending by offset.
+func (m *Machine) attempts(all []Attempt) []Attempt {
 	for i := range m.lanes {
-		l := &m.lanes[i]
-		if f := &l.forward; f.effect != nil {
-			all = append(all, Attempt{f.effect.Record.Offset, f.note.attempts})
-		}
-		for j := 0; l.tried > 0 && j < l.notes.len(); j++ {
-			if n := l.notes.at(j).attempts; n > 0 {
-				all = append(all, Attempt{l.records.at(j).Offset, n})
-			}
+		all = m.lanes[i].attempts(all)
+	}
+	slices.SortFunc(all, byOffset)
+	for _, d := range m.carried.deadLetters {
+		if i, ok := slices.BinarySearchFunc(all, Attempt{Offset: d.Offset}, byOffset); ok {
+			all[i].GivenUp = true
 		}
 	}
-	slices.SortFunc(all, func(a, b Attempt) int { return cmp.Compare(a.Offset, b.Offset) })
+	return m.carried.attemptsFrom(m.offsets.tail, all)
+}
+
+func byOffset(a, b Attempt) int { return cmp.Compare(a.Offset, b.Offset) }
+
+// attempts appends those of the lane's records. Mostly there is none but at its head.
+func (l *lane) attempts(all []Attempt) []Attempt {
+	if f := &l.forward; f.effect != nil {
+		all = append(all, Attempt{Offset: f.effect.Record.Offset, Count: f.note.attempts, GivenUp: true})
+	}
+	for i, left := 0, l.tried; left > 0; i++ {
+		if n := l.notes.at(i).attempts; n > 0 {
+			all = append(all, Attempt{Offset: l.records.at(i).Offset, Count: n, GivenUp: i == 0 && l.doomed})
+			left--
+		}
+	}
 	return all
 }
 
@@ -93,6 +112,15 @@ func (m *Machine) condemn(l *lane) {
 			return
 		}
 	}
+}
+
+// endAt forgets what is said of offsets from at on.
+func (c *carried) endAt(at Offset) {
+	for i := range c.runs {
+		c.runs[i].To = min(c.runs[i].To, at) // below From it is a run of nothing
+	}
+	c.attempts = slices.DeleteFunc(c.attempts, func(a Attempt) bool { return a.Offset >= at })
+	c.deadLetters = slices.DeleteFunc(c.deadLetters, func(d DeadLetter) bool { return d.Offset >= at })
 }
 
 // finished reports whether the record at an offset was finished before.

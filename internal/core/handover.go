@@ -84,6 +84,7 @@ func (m *Machine) complete(l *lane, done int) {
 		}
 	}
 	m.top = max(m.top, records[n-1].Offset)
+	m.commit.changed = true
 	m.buffered -= n
 	m.bytes -= bytes
 	l.bytes -= bytes

@@ -27,6 +27,7 @@ type Machine struct {
 	offsets offsets
 	carried carried
 	gen     uint32 // of the fetches that are taken
+	leader  int32  // the highest leader epoch that was seen, here or where the machine goes on from
 	skewed  bool   // SkewCapped was sent
 
 	lanes   []lane
@@ -58,12 +59,9 @@ func New(cfg Config, epoch uint64, from Handoff) *Machine {
 	invariant.Always(cfg.Lanes > 0 && cfg.HandOverMax > 0 && cfg.MaxForwards > 0, "config %+v", cfg)
 	m := &Machine{cfg: cfg, epoch: epoch, lanes: make([]lane, cfg.Lanes)}
 	m.offsets = offsets{line: from.Next, tail: from.Next}
-	m.carried = carry(from)
-	m.commit.acked = from.Next
+	m.carried, m.leader = carry(from), from.LeaderEpoch
+	m.commit.acked, m.commit.changed = from.Next, from.Uncommitted
 	m.commit.doubt = from.InDoubt
-	if from.Uncommitted {
-		m.commit.acked--
-	}
 	for i := range m.lanes {
 		l := &m.lanes[i]
 		l.id, l.size = LaneID(i), min(firstSize, cfg.HandOverMax)

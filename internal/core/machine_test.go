@@ -10,6 +10,29 @@ import (
 	"pgregory.net/rapid"
 )
 
+// TestNoAllocationsAbove: a commit of what is finished above a line that is held costs no
+// allocation either, once its slices have grown.
+func TestNoAllocationsAbove(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all goroutines
+	m, now := heldBack(10_000)
+	commit := func() {
+		m.commit.changed = true
+		m.Step(now, &Ticked{}, nil)
+		m.Step(now, &Committed{Epoch: 1, Seq: m.commit.seq, OK: true}, nil)
+	}
+	commit()
+	if n := len(m.commit.effect.Done); n != 5_000 {
+		t.Fatalf("%d runs", n)
+	}
+	out := make([]Effect, 0, 1)
+	if got := testing.AllocsPerRun(20, func() {
+		m.commit.changed = true
+		m.Step(now, &Ticked{}, out)
+		m.commit.open = false
+	}); got > 0 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
 // TestNoAllocations: the steady state, commits among it, allocates nothing.
 func TestNoAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all goroutines
 	for name, delay := range map[string]time.Duration{"at once": 0, "delayed": time.Second} { //nolint:paralleltest // as above
@@ -152,8 +175,12 @@ func TestForwardHoldsLine(t *testing.T) {
 		if out = m.Step(now, &Woke{}, nil); len(out) != 1 || out[0] != Effect(f) {
 			t.Fatalf("try %d: %v", try, out)
 		}
-		if out = m.Step(now, &Ticked{}, nil); len(out) != 0 {
-			t.Fatalf("S2: commit %+v past a dead letter that is not acknowledged", out[0])
+		for _, e := range m.Step(now, &Ticked{}, nil) {
+			c, ok := e.(*Commit)
+			if !ok || c.Next > 0 {
+				t.Fatalf("S2: commit %+v past a dead letter that is not acknowledged", e)
+			}
+			m.Step(now, &Committed{Epoch: 1, Seq: c.Seq, OK: true}, nil)
 		}
 	}
 	m.Step(now, &Forwarded{Epoch: 1, Seq: f.Seq}, nil)

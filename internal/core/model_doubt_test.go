@@ -14,7 +14,7 @@ type modelCommit struct {
 
 // underway is a commit of unknown outcome that the broker has not stored yet.
 type underway struct {
-	next  Offset
+	sent  Commit
 	until time.Time // it is thrown away then; zero: nothing was acknowledged since
 }
 
@@ -38,7 +38,7 @@ func (m *model) doubt() (since time.Time, doubted bool) { //nolint:nonamedreturn
 // mustCommit says that a Ticked has to be answered with a commit.
 func (m *model) mustCommit() bool {
 	since, doubted := m.doubt()
-	return m.line > m.acked || m.again || doubted && !m.now.Before(since)
+	return m.line > m.acked || m.again || m.says() != m.known || doubted && !m.now.Before(since)
 }
 
 // carryDoubt keeps what is in doubt over a rebuild.
@@ -74,8 +74,8 @@ func (j *judge) storeLate(i int) {
 	if !u.until.IsZero() && !j.now.Before(u.until) {
 		return
 	}
-	j.count("a line that fell", u.next < j.stored)
-	j.stored = u.next
+	j.count("a line that fell", u.sent.Next < j.stored.Next)
+	j.stored = u.sent
 }
 
 // endDoubt lets all the broker has be stored, and the doubt be over.

@@ -12,7 +12,7 @@ func (j *judge) heal() {
 		if j.healOne() {
 			continue
 		}
-		if len(j.unfinished()) > 0 || j.line != j.tail || j.paused != 0 || j.acked != j.line || j.again || j.stored != j.line {
+		if len(j.unfinished()) > 0 || j.line != j.tail || j.paused != 0 || j.acked != j.line || j.again || j.stored.Next != j.line {
 			j.t.Fatalf("stuck at %d of %d, %v unfinished, paused for %s, %d acknowledged",
 				j.line, j.tail, at(j.unfinished()), set(j.paused), j.acked)
 		}

@@ -211,14 +211,20 @@ func (j *judge) commit(ev Event, e *Commit) {
 	if e.Next < j.acked {
 		j.t.Fatalf("S3: commit %d after %d", e.Next, j.acked)
 	}
-	if e.Next != j.wantLine() || e.Epoch != j.epoch || !j.mustCommit() {
-		j.t.Fatalf("commit %d of epoch %d, want %d of %d after %d", e.Next, e.Epoch, j.wantLine(), j.epoch, j.acked)
+	j.line = j.wantLine()
+	if e.Next != j.line || e.Epoch != j.epoch || !j.mustCommit() {
+		j.t.Fatalf("commit %d of epoch %d, want %d of %d after %d", e.Next, e.Epoch, j.line, j.epoch, j.acked)
 	}
+	j.checkSet(e.Done, e.Attempts, e.LeaderEpoch)
+	j.count("a commit of the set alone", e.Next == j.acked && !j.again)
 	if j.committed++; e.Seq != j.committed {
 		j.t.Fatalf("commit %d of its epoch is numbered %d", j.committed, e.Seq)
 	}
-	j.commits, j.sentAt = append(j.commits, *e), j.now
-	j.count("a line sent once more", e.Next == j.acked && !j.again)
+	c := *e
+	c.Done, c.Attempts = slices.Clone(e.Done), slices.Clone(e.Attempts)
+	j.commits, j.sentAt = append(j.commits, sentCommit{sent: c, says: j.says()}), j.now
+	since, doubted := j.doubt()
+	j.count("a line sent once more", e.Next == j.acked && !j.again && doubted && !j.now.Before(since))
 	j.saw["a commit"]++
 }
 

@@ -51,7 +51,8 @@ func TestModel(t *testing.T) {
 		"a hand-over of several", "a retry", "a dead letter", "a dead letter that waits", "a dead letter that looped", "a forward sent again",
 		"a commit", "a commit refused", "an unknown commit that was stored", "a line that fell", "a line sent once more", "drained", "a loss", "a loss with calls", "a loss with finished records",
 		"a rebuild", "a rebuild with a set", "a rebuild with attempts", "a rebuild with a hung lane", "a rebuild with a dead letter",
-		"a dead letter of the machine before",
+		"a dead letter of the machine before", "a commit of the set alone", "a commit without its set", "a set that is taken over",
+		"attempts that are taken over", "a dead letter that is taken over", "a set that is left behind", "a log that was cut off below the set",
 		"a stale *core.Succeeded", "a stale *core.Failed", "a stale *core.Progress", "a stale *core.Forwarded", "a stale *core.Committed", "a stale *core.Freed",
 		"an older generation", "a forced restart", "a call that is freed", "everything finished",
 		"pause for back-pressure", "pause for delay", "pause for retry", "pause for ahead", "pause for operator", "pause for gap",
@@ -172,12 +173,15 @@ func (j *judge) produce() {
 	if !r.Control {
 		r.Lane = LaneID(rapid.IntRange(0, j.cfg.Lanes-1).Draw(j.t, "lane"))
 	}
-	j.log = append(j.log, &entry{Record: r})
+	j.log = append(j.log, &entry{Record: r, leader: j.leader})
 }
 
 func (j *judge) fetch(n int) {
+	for j.log[j.position+n-1].leader != j.log[j.position].leader {
+		n--
+	}
 	entries := j.log[j.position : j.position+n]
-	ev := &Fetched{Gen: j.gen}
+	ev := &Fetched{Gen: j.gen, LeaderEpoch: entries[0].leader}
 	for _, e := range entries {
 		ev.Records = append(ev.Records, e.Record)
 	}
@@ -300,17 +304,21 @@ func (j *judge) opCommitted() {
 func (j *judge) answerCommit(o outcome) {
 	c := j.commits[0]
 	j.store(o)
-	ev := &Committed{Epoch: c.Epoch, Seq: c.Seq, OK: o.ok, Late: o.late}
+	ev := &Committed{Epoch: c.sent.Epoch, Seq: c.sent.Seq, OK: o.ok, Late: o.late, Plain: o.plain}
 	j.step(ev, func() []string {
-		j.commits, j.refused = nil, !o.ok
+		j.commits, j.again, j.refused = nil, !o.ok || o.plain, !o.ok
 		if o.ok {
-			j.acked, j.again = c.Next, false
+			j.acked = c.sent.Next
+		}
+		if o.ok && !o.plain {
+			j.known = c.says
 		}
 		j.answered(o)
 		return nil
 	})
 	j.stale = append(j.stale, ev)
 	j.count("a commit refused", !o.ok)
+	j.count("a commit without its set", o.plain && c.says != "")
 }
 
 func (j *judge) opTime() {
@@ -391,34 +399,21 @@ func (j *judge) rebuild() {
 // checkHandoff: the set is exactly what is finished above the line, and attempts are
 // those of what is not.
 func (j *judge) checkHandoff(h Handoff) {
-	for i, r := range h.Done {
-		if r.From >= r.To || i > 0 && r.From <= h.Done[i-1].To {
-			j.t.Fatalf("S17: the set is not runs apart: %v", h.Done)
-		}
-	}
-	var attempts []Attempt
 	var dead []string
 	for _, e := range j.log {
-		in := false
-		for _, r := range h.Done {
-			in = in || r.From <= e.Offset && e.Offset < r.To
-		}
-		if want := e.finished && e.Offset >= j.line && (e.delivered || !e.Control); in != want && !e.Control {
-			j.t.Fatalf("S17: %d in the set: %t, want %t: %+v", e.Offset, in, want, h)
-		}
-		if e.attempts > 0 && !e.finished {
-			attempts = append(attempts, Attempt{e.Offset, e.attempts})
-		}
 		if e.over > 0 && !e.finished {
 			dead = append(dead, fmt.Sprintf("%d after %d from %s to %s", e.Offset, e.attempts, since(e.first), since(e.last)))
 		}
 	}
-	if fmt.Sprint(h.Attempts) != fmt.Sprint(attempts) || h.Next != j.line {
-		j.t.Fatalf("hand-off %+v, want %v from %d", h, attempts, j.line)
+	j.checkSet(h.Done, h.Attempts, h.LeaderEpoch)
+	if h.Next != j.line {
+		j.t.Fatalf("hand-off %+v, want from %d", h, j.line)
 	}
 	var got []string
 	for _, d := range h.DeadLetters {
-		got = append(got, fmt.Sprintf("%d after %d from %s to %s", d.Offset, d.Failure.Attempt, since(d.First), since(d.Last)))
+		if j.of(d.Offset, h.LeaderEpoch) != nil {
+			got = append(got, fmt.Sprintf("%d after %d from %s to %s", d.Offset, d.Failure.Attempt, since(d.First), since(d.Last)))
+		}
 	}
 	if !slices.Equal(got, dead) {
 		j.t.Fatalf("dead letters of the hand-off %q, want %q", got, dead)
@@ -431,6 +426,46 @@ func (j *judge) checkHandoff(h Handoff) {
 		if hung != l.hung {
 			j.t.Fatalf("hand-off: lane %d is hung: %t", l.id, hung)
 		}
+	}
+}
+
+// of is the record of the log that is meant by an offset under a leader epoch; nil: it was
+// cut off.
+func (m *model) of(at Offset, leader int32) *entry {
+	for _, e := range m.log {
+		if e.Offset == at && e.leader <= leader {
+			return e
+		}
+	}
+	return nil
+}
+
+// checkSet: it is exactly what is finished above the line, and attempts are those of what
+// is not. Of what was cut off the log it may still speak.
+func (j *judge) checkSet(done []Run, tried []Attempt, leader int32) {
+	j.t.Helper()
+	for i, r := range done {
+		if r.From >= r.To || i > 0 && r.From <= done[i-1].To || r.From < j.line {
+			j.t.Fatalf("S17: the set is not runs apart from %d on: %v", j.line, done)
+		}
+	}
+	var want, got []Attempt
+	for _, e := range j.log {
+		in := e.leader <= leader && slices.ContainsFunc(done, func(r Run) bool { return r.From <= e.Offset && e.Offset < r.To })
+		if want := e.finished && e.Offset >= j.line; in != want && !e.Control {
+			j.t.Fatalf("S17: %d in the set: %t, want %t: %v", e.Offset, in, want, done)
+		}
+		if e.attempts > 0 && !e.finished {
+			want = append(want, Attempt{Offset: e.Offset, Count: e.attempts, GivenUp: e.over > 0})
+		}
+	}
+	for _, a := range tried {
+		if j.of(a.Offset, leader) != nil {
+			got = append(got, a)
+		}
+	}
+	if !slices.Equal(got, want) {
+		j.t.Fatalf("S17: attempts %v, want %v", got, want)
 	}
 }
 
@@ -448,7 +483,7 @@ func (j *judge) opStale() {
 		}
 	}
 	for _, c := range j.commits {
-		stale = append(stale, &Committed{Epoch: c.Epoch - 1, Seq: c.Seq, OK: true}, &Committed{Epoch: c.Epoch, Seq: c.Seq - 1, OK: true})
+		stale = append(stale, &Committed{Epoch: c.sent.Epoch - 1, Seq: c.sent.Seq, OK: true}, &Committed{Epoch: c.sent.Epoch, Seq: c.sent.Seq - 1, OK: true})
 	}
 	if len(stale) == 0 {
 		return

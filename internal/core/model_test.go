@@ -1,7 +1,9 @@
 package core
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/troupe-go/troupe/supervision"
@@ -32,19 +34,28 @@ type model struct {
 	full, over bool
 	line       Offset
 	acked      Offset
-	stored     Offset // by the broker
+	stored     Commit // by the broker
 	again      bool
-	refused    bool     // the last commit of the epoch was
-	commits    []Commit // unanswered
+	refused    bool         // the last commit of the epoch was
+	commits    []sentCommit // unanswered
 	sentAt     time.Time
 	told       []modelCommit // answered
+	known      string        // by the broker, besides the line
+	leader     int32         // of what is appended to the log
 	asked      time.Time
 	looped     int // records that looped and stopped their lane
+}
+
+// sentCommit is one that is under way.
+type sentCommit struct {
+	sent Commit
+	says string
 }
 
 // entry is a record of the log.
 type entry struct {
 	Record
+	leader     int32
 	delivered  bool // to this machine
 	finished   bool
 	forwarding bool
@@ -98,9 +109,9 @@ func (m *model) begin() {
 	m.calls, m.committed, m.gen, m.tail = 0, 0, 0, m.line
 	m.skewed, m.escalated, m.draining, m.drained, m.filling, m.filled = false, false, false, false, false, false
 	m.outside, m.full, m.over = 0, false, false
-	m.again = len(m.commits) > 0 || m.again || m.line > m.acked
+	m.again = len(m.commits) > 0 || m.again || m.line > m.acked || m.says() != m.known
 	m.carryDoubt()
-	m.acked, m.refused, m.commits, m.asked = m.line, false, nil, time.Time{}
+	m.acked, m.known, m.refused, m.commits, m.asked = m.line, m.says(), false, nil, time.Time{}
 	m.lanes = nil
 	for i := range m.cfg.Lanes {
 		m.lanes = append(m.lanes, &modelLane{id: LaneID(i), size: min(16, m.cfg.HandOverMax), hung: hung[i], last: last[i] - 1})
@@ -123,6 +134,21 @@ func (m *model) condemn(l *modelLane) {
 		l.doomed = &modelForward{record: q[0], last: q[0].last}
 		l.restarts = nil
 	}
+}
+
+// says is what a commit says besides its line.
+func (m *model) says() string {
+	var b strings.Builder
+	for _, e := range m.log {
+		switch {
+		case e.Offset < m.line || e.Control:
+		case e.finished:
+			fmt.Fprintf(&b, "%d ", e.Offset)
+		case e.attempts > 0:
+			fmt.Fprintf(&b, "%d:%d:%t ", e.Offset, e.attempts, e.over > 0)
+		}
+	}
+	return b.String()
 }
 
 func (m *model) giveUpOn(e *entry) { e.last, e.over = m.now, m.epoch }

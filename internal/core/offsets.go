@@ -112,34 +112,40 @@ func (o *offsets) block(place uint64) *block {
 	return o.blocks.at(int((place - o.base) / blockSize))
 }
 
-// runs are the finished records above the line. A hole between two of them belongs to
-// their run.
-func (o *offsets) runs() []Run {
-	var runs []Run
+// runs appends the finished records above the line. A hole between two of them belongs
+// to their run.
+func (o *offsets) runs(runs []Run) []Run {
 	joined := false // the record before was finished
-	grow := func(from, to Offset) {
-		if joined {
-			runs[len(runs)-1].To = to
-		} else {
-			runs = append(runs, Run{from, to})
-		}
-		joined = true
-	}
 	for place := o.first; place < o.total; {
 		b, i := o.block(place), place%blockSize
-		switch {
-		case b.done == allDone:
-			grow(b.from, b.to)
-			place += blockSize
+		n := min(blockSize-i, o.total-place) // records of the block that are left
+		marks := b.done >> i
+		if b.done == allDone {
+			runs = grow(runs, b.from, b.to, joined)
+			joined = true
+			place += n
 			continue
-		case b.done&(1<<i) != 0:
-			grow(b.offsets[i], b.offsets[i]+1)
-		default:
+		}
+		same := uint64(bits.TrailingZeros64(marks))
+		if same == 0 {
+			same = min(n, uint64(bits.TrailingZeros64(^marks)))
+			runs = grow(runs, b.offsets[i], b.offsets[i+same-1]+1, joined)
+			joined = true
+		} else {
 			joined = false
 		}
-		place++
+		place += min(n, same)
 	}
 	return runs
+}
+
+// grow appends a run, or joins it to the last one.
+func grow(runs []Run, from, to Offset, join bool) []Run {
+	if join {
+		runs[len(runs)-1].To = to
+		return runs
+	}
+	return append(runs, Run{From: from, To: to})
 }
 
 func (o *offsets) take() *[blockSize]Offset {

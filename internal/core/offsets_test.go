@@ -38,12 +38,12 @@ func TestOffsets(t *testing.T) {
 				case joined:
 					runs[len(runs)-1].To = it.at + 1
 				default:
-					runs = append(runs, Run{it.at, it.at + 1})
+					runs = append(runs, Run{From: it.at, To: it.at + 1})
 					joined = true
 				}
 			}
-			if o.line != line || o.ahead() != ahead || fmt.Sprint(o.runs()) != fmt.Sprint(runs) {
-				t.Fatalf("line %d ahead %d runs %v, want %d %d %v", o.line, o.ahead(), o.runs(), line, ahead, runs)
+			if o.line != line || o.ahead() != ahead || fmt.Sprint(o.runs(nil)) != fmt.Sprint(runs) {
+				t.Fatalf("line %d ahead %d runs %v, want %d %d %v", o.line, o.ahead(), o.runs(nil), line, ahead, runs)
 			}
 			most = max(most, len(runs))
 		}
@@ -139,7 +139,7 @@ func TestOffsetsBlocks(t *testing.T) {
 				}
 				o.advance()
 			}
-			if got := fmt.Sprint(o.runs()); o.line != test.line || o.ahead() != test.ahead || got != test.runs {
+			if got := fmt.Sprint(o.runs(nil)); o.line != test.line || o.ahead() != test.ahead || got != test.runs {
 				t.Errorf("line %d ahead %d runs %s, want %d %d %s", o.line, o.ahead(), got, test.line, test.ahead, test.runs)
 			}
 		})

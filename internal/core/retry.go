@@ -42,6 +42,7 @@ func (m *Machine) blame(now time.Time, l *lane, ev *Failed, out []Effect) []Effe
 	r := &ev.Result
 	if r.Kind != StartFailed {
 		l.count(now)
+		m.commit.changed = true
 	}
 	f := l.describe(now, r, m.cfg.Supervision)
 	if r.Kind == Timeout {

@@ -190,7 +190,11 @@ func (p *player) event(w []string) Event {
 		}
 		return ev
 	case "committed", "refused", "unknown":
-		return &Committed{Epoch: p.sent.Epoch, Seq: p.sent.Seq, OK: w[0] == "committed", Late: w[0] == "unknown" || len(w) > 1}
+		how := strings.Join(w[1:], " ")
+		return &Committed{
+			Epoch: p.sent.Epoch, Seq: p.sent.Seq, OK: w[0] == "committed",
+			Late: w[0] == "unknown" || how == "late", Plain: how == "plain",
+		}
 	case "wake":
 		return &Woke{}
 	case "tick":
@@ -209,13 +213,17 @@ func (p *player) event(w []string) Event {
 }
 
 // fetch reads offset:lane[@timestamp][*bytes][!]; lane x is a control record, ! a
-// record that looped. gen=N is the generation.
+// record that looped. gen=N is the generation, leader=N the leader epoch.
 func (p *player) fetch(words []string) Event {
 	p.t.Helper()
 	ev := &Fetched{}
 	for _, w := range words {
 		if gen, ok := strings.CutPrefix(w, "gen="); ok {
 			ev.Gen = uint32(p.number(gen))
+			continue
+		}
+		if leader, ok := strings.CutPrefix(w, "leader="); ok {
+			ev.LeaderEpoch = int32(p.number(leader))
 			continue
 		}
 		w, looped := strings.CutSuffix(w, "!")

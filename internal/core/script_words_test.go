@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/troupe-go/troupe/supervision"
 )
 
 // configure reads field=value over testConfig.
@@ -34,7 +36,8 @@ func (p *player) configure(words []string) {
 	}
 }
 
-// handoff reads next=N done=FROM-TO attempts=OFFSET:COUNT hung=LANE uncommitted in-doubt.
+// handoff reads next=N done=FROM-TO attempts=OFFSET:COUNT[!] leader=N hung=LANE
+// uncommitted in-doubt.
 func (p *player) handoff(words []string) Handoff {
 	p.t.Helper()
 	var h Handoff
@@ -45,10 +48,17 @@ func (p *player) handoff(words []string) Handoff {
 			h.Next = p.number(value)
 		case "done":
 			from, to, _ := strings.Cut(value, "-")
-			h.Done = append(h.Done, Run{p.number(from), p.number(to)})
+			h.Done = append(h.Done, Run{From: p.number(from), To: p.number(to)})
 		case "attempts":
+			value, dead := strings.CutSuffix(value, "!")
 			at, count, _ := strings.Cut(value, ":")
-			h.Attempts = append(h.Attempts, Attempt{p.number(at), int(p.number(count))})
+			a := Attempt{Offset: p.number(at), Count: int(p.number(count)), GivenUp: dead}
+			h.Attempts = append(h.Attempts, a)
+			if dead {
+				h.DeadLetters = append(h.DeadLetters, DeadLetter{Offset: a.Offset, Failure: supervision.Failure{Attempt: a.Count}})
+			}
+		case "leader":
+			h.LeaderEpoch = int32(p.number(value))
 		case "hung":
 			h.Hung = append(h.Hung, p.lane(value))
 		case "uncommitted":
@@ -129,7 +139,7 @@ func (p *player) answer(e Effect) {
 		p.printf("cancel %s", name(e.Call.Lane))
 	case *Commit:
 		p.sent = *e
-		p.printf("commit %d", e.Next)
+		p.printf("commit %d%s", e.Next, besides(e))
 	case *WakeAt:
 		p.printf("wake me at %s", since(e.At))
 	case *PauseSet:
@@ -178,7 +188,7 @@ func (p *player) printStats() {
 }
 
 func (p *player) printHandoff(h Handoff) {
-	p.printf("next %d, done %v, attempts %v, hung %v, uncommitted %t", h.Next, h.Done, h.Attempts, h.Hung, h.Uncommitted)
+	p.printf("next %d, done %v, attempts %v, hung %v, uncommitted %t", h.Next, h.Done, counts(h.Attempts), h.Hung, h.Uncommitted)
 	if h.InDoubt {
 		p.printf("in doubt")
 	}
@@ -186,6 +196,34 @@ func (p *player) printHandoff(h Handoff) {
 		p.printf("dead letter %d after %d deliveries: %v; failed from %s to %s", d.Offset, d.Failure.Attempt, d.Failure.Err,
 			since(d.First), since(d.Last))
 	}
+}
+
+// besides is what a commit says besides its line.
+func besides(e *Commit) string {
+	text := ""
+	if len(e.Done) > 0 {
+		text += fmt.Sprintf(", done %v", e.Done)
+	}
+	if len(e.Attempts) > 0 {
+		text += fmt.Sprintf(", attempts %v", counts(e.Attempts))
+	}
+	if text != "" && e.LeaderEpoch != 0 {
+		text += fmt.Sprintf(", leader %d", e.LeaderEpoch)
+	}
+	return text
+}
+
+// counts are attempts as the scripts write them; ! was given up.
+func counts(attempts []Attempt) []string {
+	var all []string
+	for _, a := range attempts {
+		text := fmt.Sprintf("%d:%d", a.Offset, a.Count)
+		if a.GivenUp {
+			text += "!"
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 func why(e *Restarted) string {

@@ -186,11 +186,11 @@ func TestADrainTakesThePlaceOfARebuild(t *testing.T) {
 					topic.Behavior = func(actors.VirtualPartition) actors.Behavior { return slow{leaver{&j}, works} }
 				}, func(r *rig) {
 					var later atomic.Bool
-					r.client.commitAs = func(CommitLine) CommitResult {
+					r.client.commitAs = func(line CommitLine) CommitResult {
 						r.client.mu.Unlock()
 						time.Sleep(answers)
 						r.client.mu.Lock()
-						if !later.Swap(true) {
+						if line.Next > 0 && !later.Swap(true) { // not one of attempts alone
 							return CommitResult{Outcome: observe.Refused, Err: errBad}
 						}
 						return CommitResult{}

@@ -63,7 +63,7 @@ type State struct {
 	// higher one is none of those in Done, whatever its offset.
 	LeaderEpoch int32
 
-	// Done are finished, above Line: ascending, not empty, and apart.
+	// Done are finished, at or above Line: ascending, not empty, and apart.
 	Done []Run
 
 	// Attempts are of records at or above Line, ascending. Each is 1 at least.

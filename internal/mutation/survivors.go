@@ -17,10 +17,6 @@ var survivors = []survivor{ //nolint:gochecknoglobals // a table
 		"A head that is handed over is none of them: it was looked for before it was. Of none, nothing is found.",
 	},
 	{
-		"internal/core/handoff.go", "attempts", "for j := 0; l.tried >= 0 && j < l.notes.len(); j++ {",
-		"tried counts the notes with attempts; without one the loop finds none.",
-	},
-	{
 		"internal/core/handover.go", "reach", "for limit <= unlimited && l.records.at(n-1).Offset >= limit {",
 		"No offset is MaxInt64 or above.",
 	},

@@ -25,7 +25,10 @@ func duplicates() []wrong {
 		{
 			"a commit that was refused counts", "S9",
 			"a line is sent until it is acknowledged",
-			one(core("commit.go", `if ev.OK {`, `if true {`)),
+			one(
+				core("commit.go", `if ev.OK {`, `if true {`),
+				core("commit.go", `c.changed || !ev.OK || ev.Plain`, `c.changed || ev.Plain`),
+			),
 		},
 	}
 }
