@@ -46,7 +46,8 @@ func (h *handler) Assigned(as []kafka.Assignment) {
 		}
 		begin = append(begin, engine.Assignment{
 			TP: a.TP, Epoch: a.Epoch, Start: start, LogEnd: a.LogEnd, Halted: a.Gap != nil && a.Gap.Stopped,
-			InDoubt: a.InDoubt && a.Gap == nil, // the line is not committed past a gap before its time
+			InDoubt:   a.InDoubt && a.Gap == nil, // the line is not committed past a gap before its time
+			Committed: a.Committed, Metadata: a.Metadata, TopicID: a.TopicID,
 		})
 	}
 	h.r.engine.Assigned(begin)

@@ -54,6 +54,12 @@ func (l *eventLog) progress(ev observe.Event) {
 			l.logger.Warn("commit not acknowledged; the line is sent again", tp(ev.TP), epoch(ev.Epoch),
 				zap.Int64("next", ev.Next), zap.Stringer("outcome", ev.Outcome), zap.Error(ev.Err))
 		}
+	case observe.MetadataIgnored:
+		l.logger.Warn("metadata of the committed offset ignored: what it may say is finished is delivered", tp(ev.TP), epoch(ev.Epoch),
+			zap.Int64("committed", ev.Committed), zap.Error(ev.Err))
+	case observe.MetadataCut:
+		l.logger.Warn("no room in a commit for all that is finished above its line: the next owner would run some of it again", tp(ev.TP), epoch(ev.Epoch),
+			zap.Int64("next", ev.Next), zap.Int64("from", ev.From), zap.Int("attempts", ev.Attempts), zap.Bool("refused", ev.Refused))
 	case observe.Paused:
 		l.logger.Info("partition paused", tp(ev.TP), epoch(ev.Epoch), zap.String("reason", ev.Reason))
 	case observe.Resumed:

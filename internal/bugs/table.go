@@ -206,7 +206,7 @@ func campaigned() []bug {
 		{
 			what:   "a rebuild behind a panic took back a commit that was under way or was not answered",
 			commit: "bf99593", pkg: engine, test: "TestASupervisorThatPanicsTakesNoCommitBack",
-			undo: []overlay.Edit{{File: engine + "/rebuild.go", Old: "Next: p.a.reached(),", Now: "Next: p.a.acked.Load(),"}},
+			undo: []overlay.Edit{{File: engine + "/metadata.go", Old: "line := a.reached()", Now: "line := a.acked.Load()"}},
 		},
 	}
 }

@@ -48,8 +48,10 @@ func (l *Letter) headers(form Form, steps int) []actors.Header {
 		hs.number(KeyCount, int64(l.Attempts))
 		hs.number(KeyAttempts, int64(l.Attempts))
 		hs.text(KeyClass, class(l.Err))
-		hs.time(KeyFailedAt, l.Last)
-		hs.time(KeyFirstFailed, l.First)
+		if !l.First.IsZero() {
+			hs.time(KeyFailedAt, l.Last)
+			hs.time(KeyFirstFailed, l.First)
+		}
 		hs.text(KeyVersion, version)
 		if l.Panicked {
 			hs.text(KeyPanicked, "true")

@@ -19,7 +19,7 @@ type Letter struct {
 	Err      error
 	Attempts int
 	Panicked bool
-	First    time.Time // when the record first failed
+	First    time.Time // when the record first failed; zero: an owner before gave it up, and it is not known
 	Last     time.Time // when it last failed
 }
 

@@ -18,11 +18,12 @@ type assignment struct {
 	tp      observe.TopicPartition
 	epoch   observe.Epoch
 	topic   *Topic
+	topicID [16]byte
 	fence   fence
 	slots   []atomic.Pointer[handOver]    // what each lane holds
 	actor   atomic.Pointer[actor.PID]     // the supervisor of this moment
-	acked   atomic.Int64                  // the highest commit line that the broker acknowledged; Start before
-	stored  atomic.Int64                  // the highest that it may have stored without an acknowledgment
+	acked   atomic.Pointer[CommitLine]    // the highest that the broker acknowledged; the start before
+	stored  atomic.Pointer[CommitLine]    // the highest that it may have stored without an acknowledgment; nil: none
 	asked   atomic.Pointer[commitRequest] // the last commit that is not answered; nil: none
 	foreign atomic.Int64                  // dead letters of other groups that were passed over
 	logEnd  atomic.Int64                  // of the last fetch or look-up
@@ -80,13 +81,13 @@ func (i *incarnations) next() uint64 { return i.last.Add(1) }
 
 func newAssignment(topic *Topic, as Assignment) *assignment {
 	a := &assignment{
-		tp: as.TP, epoch: as.Epoch, topic: topic,
+		tp: as.TP, epoch: as.Epoch, topic: topic, topicID: as.TopicID,
 		slots:   make([]atomic.Pointer[handOver], topic.Core.Lanes),
 		spawned: newSignal(),
 		drained: newSignal(),
 		done:    newSignal(),
 	}
-	a.acked.Store(as.Start)
+	a.acked.Store(&CommitLine{TP: as.TP, Next: as.Start, Metadata: as.Metadata})
 	a.gapEnd.Store(-1)
 	a.sawEnd(as.LogEnd, time.Now())
 	return a
@@ -128,6 +129,7 @@ type (
 		incarnation uint64
 		seq         uint64
 		result      CommitResult
+		plain       bool // the line was sent without its metadata
 	}
 
 	// forwarded answers a forward.

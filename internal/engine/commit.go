@@ -67,6 +67,7 @@ func (e *Engine) send(reqs []*commitRequest) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.opts.CommitTimeout)
 	defer cancel()
 	results := e.store(ctx, lines)
+	e.storePlain(ctx, sent, results)
 	took := time.Since(begun)
 	var fencedBy error
 	for i, r := range sent {
@@ -108,32 +109,61 @@ func (e *Engine) store(ctx context.Context, lines []CommitLine) []CommitResult {
 	return results
 }
 
+// storePlain sends the lines once more whose metadata alone was refused, without it: the
+// line is not to wait. What is sent from then on is half as long as what was refused, at
+// most, so a broker that takes less than others by default soon gets what it takes.
+func (e *Engine) storePlain(ctx context.Context, reqs []*commitRequest, results []CommitResult) {
+	var lines []CommitLine
+	var at []int
+	for i, r := range reqs {
+		if !results[i].TooLarge || r.line.Metadata == "" {
+			continue
+		}
+		e.room.Store(min(e.room.Load(), int32(len(r.line.Metadata)/2))) //nolint:gosec // within MaxBytes
+		r.plain = true
+		lines, at = append(lines, CommitLine{TP: r.line.TP, Next: r.line.Next}), append(at, i)
+	}
+	if len(lines) == 0 {
+		return
+	}
+	for i, res := range e.opts.Client.Commit(ctx, lines) {
+		results[at[i]] = res
+	}
+}
+
 func alike(n int, r CommitResult) []CommitResult { return slices.Repeat([]CommitResult{r}, n) }
 
 func (e *Engine) answer(r *commitRequest, res CommitResult) {
 	switch res.Outcome {
 	case observe.OK:
-		raise(&r.a.acked, r.line.Next)
+		raise(&r.a.acked, &r.line)
 	case observe.Unknown:
-		raise(&r.a.stored, r.line.Next)
+		raise(&r.a.stored, &r.line)
 	default:
 	}
 	r.a.asked.CompareAndSwap(r, nil)
-	e.root.Send(r.a.pid(), committed{r.incarnation, r.seq, res})
+	e.root.Send(r.a.pid(), committed{r.incarnation, r.seq, res, r.plain})
 }
 
-// raise makes line at least to: answers to the commits of two machines may cross.
-func raise(line *atomic.Int64, to int64) {
-	for was := line.Load(); was < to && !line.CompareAndSwap(was, to); was = line.Load() {
+// raise makes line to, unless it is above it: answers to the commits of two machines may cross.
+func raise(line *atomic.Pointer[CommitLine], to *CommitLine) {
+	for was := line.Load(); was == nil || was.Next <= to.Next; was = line.Load() {
+		if line.CompareAndSwap(was, to) {
+			return
+		}
 	}
 }
 
 // reached is the highest commit line that the broker has, or may have. A commit below it
 // would take it back.
-func (a *assignment) reached() int64 {
-	line := int64(0)
-	if r := a.asked.Load(); r != nil { // before the others: its answer raises them first
-		line = r.line.Next
+func (a *assignment) reached() *CommitLine {
+	asked := a.asked.Load() // before the others: its answer raises them first
+	line := a.acked.Load()
+	if stored := a.stored.Load(); stored != nil && stored.Next >= line.Next {
+		line = stored
 	}
-	return max(line, a.acked.Load(), a.stored.Load())
+	if asked != nil && asked.line.Next >= line.Next {
+		line = &asked.line
+	}
+	return line
 }

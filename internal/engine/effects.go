@@ -225,7 +225,7 @@ func (p *partition) pause(fx *core.PauseSet) {
 
 func (p *partition) commit(fx *core.Commit) {
 	p.unanswered = true
-	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, fx.Next}}
+	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, fx.Next, p.besides(fx)}}
 	err := p.e.steps.Hit(failpoint.Line)
 	p.a.asked.Store(req)
 	if err != nil {

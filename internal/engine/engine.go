@@ -19,6 +19,7 @@ import (
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/failpoint"
+	"github.com/troupe-go/troupe/internal/metadata"
 	"github.com/troupe-go/troupe/internal/wallclock"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
@@ -84,8 +85,9 @@ type Client interface {
 
 // CommitLine is the first offset of a partition that is not complete.
 type CommitLine struct {
-	TP   observe.TopicPartition
-	Next int64
+	TP       observe.TopicPartition
+	Next     int64
+	Metadata string // what package metadata says of the records from there on
 }
 
 // CommitResult is what became of a CommitLine.
@@ -94,6 +96,8 @@ type CommitResult struct {
 	Err     error
 	Fenced  bool // the group does not know this member any more
 	Resent  bool // an earlier request of it may be stored after the one that was answered
+
+	TooLarge bool // it was refused because of its Metadata alone
 }
 
 // Forward is a record on its way to another topic.
@@ -115,6 +119,17 @@ type Assignment struct {
 	Halted bool // records are missing before Start, and OnGap says stop
 
 	InDoubt bool // the broker may yet store a commit of another start
+
+	Committed int64  // -1: nothing was
+	Metadata  string // that came with it, by whoever committed it; empty: none
+	TopicID   [16]byte
+}
+
+// Leader is the leader epoch of the records from an offset on. It is an alias, so that a
+// batch of the client's is one of ours, which has the same type.
+type Leader = struct {
+	From  int64
+	Epoch int32
 }
 
 // Batch is what a poll brought for a partition. The engine owns it from then on.
@@ -125,6 +140,9 @@ type Batch struct {
 	Records []actors.Record // ascending
 	Control []int64         // offsets of transaction markers, ascending
 	LogEnd  int64
+
+	LeaderEpoch int32    // of the first record or marker; -1: not known
+	Later       []Leader // behind it, ascending; mostly none
 }
 
 // Engine runs the partitions of one group member. Its methods may be called from
@@ -140,6 +158,7 @@ type Engine struct {
 	lease  lease
 	held   quarantine
 	epochs incarnations
+	room   atomic.Int32           // bytes that the broker stores with a commit line, as far as is known
 	fell   signal                 // the group supervisor panicked: nothing drains or commits any more
 	gone   signal                 // all actors have ended
 	unread atomic.Pointer[unread] // of the last Fetched; nil: there was none
@@ -169,6 +188,7 @@ func New(opts Options) *Engine {
 	}
 	e.lease.init(opts.Owner)
 	e.held.init()
+	e.room.Store(metadata.MaxBytes)
 	e.system = newSystem(opts.Logger)
 	e.root = e.system.Root
 	props := e.props(overGroup{e}, func() actor.Actor { return newGroup(e) }).Configure(actor.WithGuardian(overRoot{e}))

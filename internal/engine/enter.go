@@ -50,11 +50,7 @@ func (p *partition) enter(b *Batch, keys *keyedBatch) {
 	for _, offset := range control {
 		p.recs = append(p.recs, core.Record{Offset: offset, Control: true})
 	}
-	if len(p.recs) == 0 {
-		return
-	}
-	p.ev.fetched = core.Fetched{Gen: p.gen, Records: p.recs}
-	p.step(&p.ev.fetched)
+	p.lead(b)
 	p.ev.fetched.Records = nil
 	clear(p.recs)
 }
@@ -71,6 +67,21 @@ func (p *partition) isForeign(rec *actors.Record) bool {
 		p.e.opts.Record(observe.Foreign{TP: p.a.tp, Epoch: p.a.epoch, Offset: rec.Offset, Group: group})
 	}
 	return true
+}
+
+// lead gives the machine what each leader wrote by itself.
+func (p *partition) lead(b *Batch) {
+	recs, epoch := p.recs, b.LeaderEpoch
+	for _, next := range b.Later {
+		n := slices.IndexFunc(recs, func(r core.Record) bool { return r.Offset >= next.From })
+		p.ev.fetched = core.Fetched{Gen: p.gen, LeaderEpoch: epoch, Records: recs[:n]}
+		p.step(&p.ev.fetched)
+		recs, epoch = recs[n:], next.Epoch
+	}
+	if len(recs) > 0 {
+		p.ev.fetched = core.Fetched{Gen: p.gen, LeaderEpoch: epoch, Records: recs}
+		p.step(&p.ev.fetched)
+	}
 }
 
 // record is what the machine gets of a record.

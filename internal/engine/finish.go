@@ -189,7 +189,7 @@ func (p *partition) commitAgain() {
 // end is the last thing that a partition's actor does.
 func (p *partition) end() {
 	if p.rebuild != nil {
-		e := escalation{a: p.a, failure: *p.rebuild, handoff: p.m.Handoff()}
+		e := escalation{a: p.a, failure: *p.rebuild, handoff: p.m.Handoff(), forgot: p.short}
 		p.release(actors.ErrRestart, time.Time{})
 		p.e.root.Send(p.e.group, &e)
 	} else {

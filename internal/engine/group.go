@@ -58,6 +58,7 @@ type (
 		incarnation uint64
 		seq         uint64
 		line        CommitLine
+		plain       bool // line was sent once more, without its metadata
 	}
 
 	// flush sends the commit lines that have come together.

@@ -26,6 +26,11 @@ type rig struct {
 	events *eventLog
 	topic  Topic
 	epoch  observe.Epoch
+	leader int32    // of what is fetched
+	later  []Leader // behind it
+
+	topicID [16]byte
+
 	failed chan error
 }
 
@@ -33,6 +38,7 @@ type rig struct {
 type table struct {
 	mu        sync.Mutex
 	committed map[observe.TopicPartition]int64
+	metadata  map[observe.TopicPartition]string
 	commits   []CommitLine
 	paused    map[observe.TopicPartition]bool
 	seeks     []string
@@ -69,7 +75,7 @@ func (c *table) Commit(_ context.Context, lines []CommitLine) []CommitResult {
 			results[i] = c.commitAs(l)
 		}
 		if results[i].Outcome == observe.OK {
-			c.committed[l.TP] = l.Next
+			c.committed[l.TP], c.metadata[l.TP] = l.Next, l.Metadata
 			c.commits = append(c.commits, l)
 		}
 	}
@@ -153,7 +159,7 @@ func newRig(t *testing.T, change func(*Topic)) *rig {
 	t.Helper()
 	r := &rig{
 		t:      t,
-		client: &table{committed: map[observe.TopicPartition]int64{}, paused: map[observe.TopicPartition]bool{}},
+		client: &table{committed: map[observe.TopicPartition]int64{}, metadata: map[observe.TopicPartition]string{}, paused: map[observe.TopicPartition]bool{}},
 		events: &eventLog{},
 		failed: make(chan error, 1),
 		topic: Topic{
@@ -201,14 +207,15 @@ func (r *rig) stop() {
 func (r *rig) assign(p int32) {
 	r.t.Helper()
 	r.epoch++
-	r.e.Assigned([]Assignment{{TP: tp(p), Epoch: r.epoch, Start: r.client.at(p)}})
+	start := r.client.at(p)
+	r.e.Assigned([]Assignment{{TP: tp(p), Epoch: r.epoch, Start: start, Committed: start, Metadata: r.client.text(p), TopicID: r.topicID}})
 	synctest.Wait()
 }
 
 // fetch brings records with these offsets; a record's key is what keys says, in turn.
 func (r *rig) fetch(p int32, keys []string, offsets ...int64) {
 	r.t.Helper()
-	b := Batch{TP: tp(p), Epoch: r.epoch, Gen: r.e.lookup(tp(p)).gen.Load()}
+	b := Batch{TP: tp(p), Epoch: r.epoch, Gen: r.e.lookup(tp(p)).gen.Load(), LeaderEpoch: r.leader, Later: r.later}
 	for i, o := range offsets {
 		b.Records = append(b.Records, actors.Record{
 			Topic: "t", Partition: p, Offset: o, Key: []byte(keys[i%len(keys)]), Attempt: 1, Timestamp: time.Now(),
@@ -223,6 +230,12 @@ func (c *table) at(p int32) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.committed[tp(p)]
+}
+
+func (c *table) text(p int32) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.metadata[tp(p)]
 }
 
 func (r *rig) wantCommitted(p int32, want int64) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/actors"
-	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
@@ -57,7 +56,7 @@ func (e *Engine) assign(as Assignment) *assignment {
 	}
 	e.assigned[as.TP] = a
 	e.mu.Unlock()
-	e.root.Send(e.group, begin{a, beginning{handoff: core.Handoff{Next: as.Start, InDoubt: as.InDoubt}}})
+	e.root.Send(e.group, begin{a, beginning{handoff: e.takeOver(&as)}})
 	return a
 }
 

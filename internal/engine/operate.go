@@ -116,7 +116,7 @@ func (e *Engine) Stats() []PartitionStats {
 
 func (a *assignment) stats() PartitionStats {
 	return PartitionStats{
-		TP: a.tp, Epoch: a.epoch, LogEnd: a.logEnd.Load(), LogAt: time.Unix(0, a.logAt.Load()), Acked: a.acked.Load(), Foreign: a.foreign.Load(),
+		TP: a.tp, Epoch: a.epoch, LogEnd: a.logEnd.Load(), LogAt: time.Unix(0, a.logAt.Load()), Acked: a.acked.Load().Next, Foreign: a.foreign.Load(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/failpoint"
+	"github.com/troupe-go/troupe/internal/metadata"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -32,6 +33,8 @@ type partition struct {
 	timer       wakeTimer
 	keyer       *keyer               // nil: records are keyed by their keys
 	unanswered  bool                 // a commit is on its way
+	encoder     metadata.Encoder     // of what goes with commit lines
+	short       bool                 // it did not have room for all that it had to say last
 	ending      *finish              // nil until the last commit
 	rebuild     *supervision.Failure // why the partition is to be rebuilt; nil: it is not
 	drains      bool                 // a revoke or a stop drains it: it is not rebuilt
@@ -231,7 +234,11 @@ func (p *partition) committed(msg committed) {
 	p.e.steps.Pass(failpoint.Committed)
 	p.ev.committed = core.Committed{
 		Epoch: p.incarnation, Seq: msg.seq, OK: msg.result.Outcome == observe.OK,
-		Late: msg.result.Outcome == observe.Unknown || msg.result.Resent,
+		Late: msg.result.Outcome == observe.Unknown || msg.result.Resent, Plain: msg.plain,
+	}
+	if msg.plain {
+		next := p.a.acked.Load().Next
+		p.cutShort(observe.MetadataCut{Next: next, From: next, Refused: true})
 	}
 	p.step(&p.ev.committed)
 	p.unanswered = false

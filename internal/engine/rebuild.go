@@ -20,7 +20,7 @@ type (
 		a       *assignment
 		failure supervision.Failure
 		handoff core.Handoff
-		forgot  bool // what was finished above the line
+		forgot  bool // of what was finished, what no commit said
 	}
 
 	// resume starts a partition after its backoff.
@@ -69,7 +69,7 @@ func (g *group) escalated(msg *escalation) {
 
 // redone reports whether another owner would do again what a machine leaves behind.
 func redone(h *core.Handoff) bool {
-	return h.Uncommitted || len(h.Done) > 0 || len(h.DeadLetters) > 0
+	return h.Uncommitted || len(h.DeadLetters) > 0
 }
 
 func isAsked(f supervision.Failure) bool { return f.Err == actors.ErrRestart } //nolint:errorlint // the operator's is not wrapped
@@ -148,8 +148,9 @@ func (g *group) partOf(child *actor.PID) *part {
 
 // rebuild starts a partition again whose actor panicked and has ended. Nothing that it
 // held in memory is trusted: it begins at the line that the broker acknowledged, or may have
-// stored, since a commit that is under way or was not answered is not to be taken back. It
-// commits that line again, and once more when no earlier commit can be stored any more.
+// stored, since a commit that is under way or was not answered is not to be taken back, and
+// with what that commit said. It commits that again, and once more when no earlier commit can
+// be stored any more.
 func (g *group) rebuild(p *part) {
 	if p.failure == nil || !p.stopped {
 		return
@@ -158,5 +159,5 @@ func (g *group) rebuild(p *part) {
 		Err: fmt.Errorf("supervisor of %s: %w", p.a.tp, p.failure), Panicked: true, Stack: p.failure.stack,
 	}
 	g.e.opts.Emit(observe.Escalated{TP: p.a.tp, Epoch: p.a.epoch, Failure: f, Supervisor: true})
-	g.escalated(&escalation{a: p.a, failure: f, handoff: core.Handoff{Next: p.a.reached(), Uncommitted: true, InDoubt: true}, forgot: true})
+	g.escalated(&escalation{a: p.a, failure: f, handoff: g.e.takeOverReached(p.a), forgot: true})
 }

@@ -97,7 +97,7 @@ func (c *table) isPaused(p int32) bool {
 }
 
 // A partition that is revoked while it waits for its rebuild ended cleanly when the next
-// owner does nothing again: the line is acknowledged, and nothing finished stands above it.
+// owner does nothing again: the line is acknowledged, and with it what is finished above.
 func TestARevokeOfAPartitionThatWaitsForItsRebuild(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -107,7 +107,7 @@ func TestARevokeOfAPartitionThatWaitsForItsRebuild(t *testing.T) {
 		drained  bool
 	}{
 		"nothing is left":          {finished: 0, drained: true},
-		"finished above the line":  {finished: 2},
+		"finished above the line":  {finished: 2, drained: true},
 		"the commit is refused":    {finished: 0, refused: true},
 		"what it had is forgotten": {finished: 2, panics: true},
 	} {

@@ -147,6 +147,9 @@ const (
 	RetryScheduled Kind = "retry-scheduled"
 	LateDropped    Kind = "late-dropped"
 	Foreign        Kind = "foreign" // Text: the group whose dead letter was passed over
+
+	MetadataIgnored Kind = "metadata-ignored" // Offset is committed; Text
+	MetadataCut     Kind = "metadata-cut"     // Offset is the commit line; To: finished records from here on are left out, -1: none; Count: of records whose attempts are
 )
 
 // Results of a Leave. Of a commit's answer they are those of observe.Outcome.

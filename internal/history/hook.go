@@ -82,6 +82,10 @@ func ofProgress(ev observe.Event) Event {
 		return ofPartition(Paused, ev.TP, ev.Epoch, Event{Text: ev.Reason})
 	case observe.Resumed:
 		return ofPartition(Resumed, ev.TP, ev.Epoch, Event{Text: ev.Reason})
+	case observe.MetadataIgnored:
+		return ofPartition(MetadataIgnored, ev.TP, ev.Epoch, Event{Offset: ev.Committed, Text: text(ev.Err)})
+	case observe.MetadataCut:
+		return ofPartition(MetadataCut, ev.TP, ev.Epoch, Event{Offset: ev.Next, To: ev.From, Count: ev.Attempts})
 	case observe.SkewCapped:
 		return ofPartition(SkewCapped, ev.TP, ev.Epoch, Event{Offset: ev.Offset})
 	case observe.ForwardFailed:

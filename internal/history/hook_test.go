@@ -31,6 +31,8 @@ func TestHookKnowsEveryEvent(t *testing.T) {
 		observe.ShutdownEnded{Err: errBad},
 		observe.CommitSent{TP: orders, Epoch: 5, Next: 7},
 		observe.CommitAnswered{TP: orders, Epoch: 5, Next: 7, Outcome: observe.Unknown},
+		observe.MetadataIgnored{TP: orders, Epoch: 5, Committed: 6, Err: errBad},
+		observe.MetadataCut{TP: orders, Epoch: 5, Next: 6, From: 8, Attempts: 2},
 		observe.Paused{TP: orders, Epoch: 5, Reason: "delay"},
 		observe.Resumed{TP: orders, Epoch: 5, Reason: "delay"},
 		observe.SkewCapped{TP: orders, Epoch: 5, Offset: 7},

@@ -172,7 +172,7 @@ func outcome(err error, again, moving bool) Result {
 	if err == nil {
 		return Result{Outcome: observe.OK, Resent: again}
 	}
-	r := Result{Outcome: observe.Unknown, Err: typed(err)}
+	r := Result{Outcome: observe.Unknown, Err: typed(err), TooLarge: errors.Is(err, kerr.OffsetMetadataTooLarge)}
 	switch {
 	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.FencedMemberEpoch),
 		errors.Is(err, kerr.IllegalGeneration) && !moving:
@@ -213,6 +213,7 @@ func (m *member) commitRequest(id string, generation int32, offsets []Offset) *k
 		}
 		p := kmsg.NewOffsetCommitRequestTopicPartition()
 		p.Partition, p.Offset = o.TP.Partition, o.Next
+		p.Metadata = &o.Metadata
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
 	}
 	return req

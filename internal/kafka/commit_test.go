@@ -18,7 +18,7 @@ import (
 )
 
 func (n *node) commit(partition int32, next int64) Result {
-	return n.Commit(context.Background(), []Offset{{tp(partition), next}})[0]
+	return n.Commit(context.Background(), []Offset{{TP: tp(partition), Next: next}})[0]
 }
 
 func TestCommitOutcomes(t *testing.T) {
@@ -64,7 +64,7 @@ func TestCommitAnswersInOrder(t *testing.T) {
 		n := r.start()
 		n.joined(0, 1, 2)
 		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Partitions: []int32{1}, Err: kerr.OffsetMetadataTooLarge})
-		got := n.Commit(context.Background(), []Offset{{tp(2), 2}, {tp(1), 1}, {tp(0), 0}})
+		got := n.Commit(context.Background(), []Offset{{TP: tp(2), Next: 2}, {TP: tp(1), Next: 1}, {TP: tp(0)}})
 		if len(got) != 3 || got[0].Err != nil || !errors.Is(got[1].Err, kerr.OffsetMetadataTooLarge) || got[2].Err != nil {
 			r.t.Errorf("got %+v", got)
 		}
@@ -140,7 +140,7 @@ func TestCommitThatNeverLeftIsRefused(t *testing.T) {
 		n.joined(0)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if got := n.Commit(ctx, []Offset{{tp(0), 1}})[0]; got.Outcome != observe.Refused || !errors.Is(got.Err, context.Canceled) {
+		if got := n.Commit(ctx, []Offset{{TP: tp(0), Next: 1}})[0]; got.Outcome != observe.Refused || !errors.Is(got.Err, context.Canceled) {
 			r.t.Errorf("got %v: %v", got.Outcome, got.Err)
 		}
 	})

@@ -362,7 +362,7 @@ func (n *node) joined(partitions ...int32) {
 // stores commits one line and wants it stored.
 func (n *node) stores(partition int32, next int64) {
 	n.t.Helper()
-	if r := n.Commit(context.Background(), []Offset{{tp(partition), next}})[0]; r.Outcome != observe.OK || r.Err != nil {
+	if r := n.Commit(context.Background(), []Offset{{TP: tp(partition), Next: next}})[0]; r.Outcome != observe.OK || r.Err != nil {
 		n.t.Fatalf("commit %d of partition %d: %v %v", next, partition, r.Outcome, r.Err)
 	}
 }

@@ -84,8 +84,10 @@ type SASL struct {
 type Assignment struct {
 	TP        observe.TopicPartition
 	Epoch     observe.Epoch
-	Committed int64 // -1: the group had committed nothing
-	Start     int64 // what is fetched first; where nothing was committed it is by now
+	Committed int64    // -1: the group had committed nothing
+	Metadata  string   // what came with Committed, by whoever committed it; empty where the log ends below
+	TopicID   [16]byte // zero: the brokers know none
+	Start     int64    // what is fetched first; where nothing was committed it is by now
 	LogStart  int64
 	LogEnd    int64 // under read_committed the last stable offset
 	Gap       *Gap  // nil: none
@@ -110,6 +112,13 @@ type Gap struct {
 	Err      error // nil: the records were deleted
 }
 
+// Leader is the leader epoch of the records from an offset on. It is an alias, so that a
+// batch of ours is one of the engine's, which has the same type.
+type Leader = struct {
+	From  int64
+	Epoch int32
+}
+
 // Batch is what one poll brought for a partition. It belongs to its receiver.
 type Batch struct {
 	TP      observe.TopicPartition
@@ -118,6 +127,9 @@ type Batch struct {
 	Records []actors.Record // ascending
 	Control []int64         // offsets of transaction markers, ascending
 	LogEnd  int64           // as the fetch told
+
+	LeaderEpoch int32    // of the first record or marker; -1: not known
+	Later       []Leader // behind it, ascending; mostly none
 }
 
 // Handler is told what happens to the group. Its methods are called one at a time,
@@ -152,8 +164,9 @@ type Handler interface {
 
 // Offset is a commit line to store.
 type Offset struct {
-	TP   observe.TopicPartition
-	Next int64
+	TP       observe.TopicPartition
+	Next     int64
+	Metadata string // stored with it
 }
 
 // Result is what became of one Offset.
@@ -169,6 +182,8 @@ type Result struct {
 	// Resent says that kgo sent the request more than once: the broker may store the earlier
 	// one after the one that was answered.
 	Resent bool
+
+	TooLarge bool // it was refused because of its Metadata alone
 }
 
 // Committer stores commit lines. It does not retry; it returns within the commit

@@ -25,6 +25,7 @@ const (
 // found is the answer for one partition.
 type found struct {
 	offset int64
+	text   string // what came with a commit line
 	err    error
 }
 
@@ -158,7 +159,11 @@ func (m *member) committed(ctx context.Context, tps []observe.TopicPartition) ma
 	for _, t := range resp.Groups[0].Topics {
 		for _, p := range t.Partitions {
 			tp := observe.TopicPartition{Topic: m.topicName(t.Topic, t.TopicID), Partition: p.Partition}
-			answers[tp] = found{offset: max(p.Offset, -1), err: kerr.ErrorForCode(p.ErrorCode)}
+			line := found{offset: max(p.Offset, -1), err: kerr.ErrorForCode(p.ErrorCode)}
+			if p.Metadata != nil {
+				line.text = *p.Metadata
+			}
+			answers[tp] = line
 		}
 	}
 	return answers

@@ -76,14 +76,15 @@ type partition struct {
 	epoch   observe.Epoch
 	gen     uint32
 	next    int64
-	begun   bool // the handler was told of it
-	inDoubt bool // the broker may yet store a commit of its start
-	paused  bool // Pause asked for it
-	stopped bool // by a gap, until Seek
-	seeks   int  // asked for and not done
-	applied bool // kgo does not fetch it
-	full    bool // PauseSoon asked for a pause that has not begun
-	slow    bool // it was not relieved within a breath
+	begun   bool   // the handler was told of it
+	inDoubt bool   // the broker may yet store a commit of its start
+	text    string // what came with its commit line; until it begins
+	paused  bool   // Pause asked for it
+	stopped bool   // by a gap, until Seek
+	seeks   int    // asked for and not done
+	applied bool   // kgo does not fetch it
+	full    bool   // PauseSoon asked for a pause that has not begun
+	slow    bool   // it was not relieved within a breath
 	fullAt  time.Time
 	tries   int // repairs since records were last fetched
 	trouble *trouble
@@ -118,6 +119,7 @@ func (c *Client) join(before string) (*member, error) {
 		kgo.OnPartitionsAssigned(m.onAssigned),
 		kgo.OnPartitionsRevoked(m.onRevoked),
 		kgo.OnPartitionsLost(m.onLost),
+		kgo.OnOffsetsFetched(m.onFetched),
 		kgo.AdjustFetchOffsetsFn(m.adjust),
 	)
 	if _, err := kgo.NewClient(opts...); err != nil {

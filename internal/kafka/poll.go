@@ -53,7 +53,10 @@ func (m *member) take(fetches kgo.Fetches) []fetched {
 				}
 				if records := p.take(from.Records); len(records) > 0 {
 					all = append(all, fetched{
-						batch:   Batch{TP: p.tp, Epoch: p.epoch, Gen: p.gen, LogEnd: m.c.opts.logEnd(from)},
+						batch: Batch{
+							TP: p.tp, Epoch: p.epoch, Gen: p.gen, LogEnd: m.c.opts.logEnd(from),
+							LeaderEpoch: records[0].LeaderEpoch, Later: laterLeaders(records),
+						},
 						records: records,
 					})
 				}
@@ -61,6 +64,20 @@ func (m *member) take(fetches kgo.Fetches) []fetched {
 		}
 	}
 	return all
+}
+
+// laterLeaders are those behind the first record's. Epochs ascend, so mostly a look at the
+// last record tells that there is none.
+func laterLeaders(records []*kgo.Record) []Leader {
+	var later []Leader
+	last := records[len(records)-1].LeaderEpoch
+	for i, epoch := 1, records[0].LeaderEpoch; epoch != last; i++ {
+		if r := records[i]; r.LeaderEpoch != epoch {
+			epoch = r.LeaderEpoch
+			later = append(later, Leader{From: r.Offset, Epoch: epoch})
+		}
+	}
+	return later
 }
 
 // take cuts off what lies below next: kgo went back, and it was handed over already.

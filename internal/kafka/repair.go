@@ -180,6 +180,7 @@ func (m *member) repairStart(ctx context.Context, c patient) error {
 		if line.err != nil {
 			return line.err
 		}
+		m.note(c.tp, line.text)
 		if err := m.begin(ctx, map[observe.TopicPartition]int64{c.tp: line.offset})[c.tp]; err != nil {
 			return err
 		}

@@ -6,10 +6,36 @@ import (
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/internal/failpoint"
 	"github.com/troupe-go/troupe/runtime/observe"
 )
+
+// onFetched is kgo's callback, right before adjust, which gets the same lines without what
+// came with them. The names of topics are kgo's doing where the answer has ids alone.
+func (m *member) onFetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	for _, g := range resp.Groups {
+		for _, t := range g.Topics {
+			name := m.topicName(t.Topic, t.TopicID)
+			for _, p := range t.Partitions {
+				if p.Metadata != nil {
+					m.note(observe.TopicPartition{Topic: name, Partition: p.Partition}, *p.Metadata)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// note keeps what came with a commit line until its partition begins.
+func (m *member) note(tp observe.TopicPartition, text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.parts[tp]; p != nil && !p.begun {
+		p.text = text
+	}
+}
 
 // adjust is kgo's callback: it gets the commit lines of newly assigned partitions and
 // returns where each is fetched from. kgo calls it again for the same partitions when a
@@ -143,6 +169,10 @@ func (m *member) assigned(as []Assignment) {
 	for i := range as {
 		p := m.parts[as[i].TP]
 		as[i].Epoch, as[i].InDoubt = p.epoch, p.inDoubt
+		if as[i].TopicID = m.ids[as[i].TP.Topic]; as[i].Gap == nil || as[i].Gap.Err == nil {
+			as[i].Metadata = p.text
+		}
+		p.text = ""
 		p.begun, p.next = true, as[i].Start
 		p.stopped = as[i].Gap != nil && as[i].Gap.Stopped
 		m.sync(p)

@@ -105,17 +105,17 @@ func commits() []wrong {
 		{
 			"the last commit is of the first line", "S3",
 			"what is sent later is never lower",
-			one(engine("effects.go", `	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, fx.Next}}`, `	next := fx.Next
+			one(engine("effects.go", `	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, fx.Next, p.besides(fx)}}`, `	next := fx.Next
 	if p.ending != nil {
 		next = p.from.handoff.Next
 	}
-	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{p.a.tp, next}}`)),
+	req := &commitRequest{a: p.a, incarnation: p.incarnation, seq: fx.Seq, line: CommitLine{TP: p.a.tp, Next: next}}`)),
 		},
 		{
 			"lanes commit by themselves", "S3",
 			"all commits of a partition come from its machine",
 			one(engine("worker.go", `		next := claiming
-`, `		w.e.send([]*commitRequest{{a: w.a, line: CommitLine{w.a.tp, rec.rec.Offset + 1}}})
+`, `		w.e.send([]*commitRequest{{a: w.a, line: CommitLine{TP: w.a.tp, Next: rec.rec.Offset + 1}}})
 		next := claiming
 `)),
 		},

@@ -104,6 +104,28 @@ type (
 		Resent bool
 	}
 
+	// MetadataIgnored is sent when a partition begins and the metadata of the committed
+	// offset is of no use: another tool's, damaged, or of another position or topic. What it
+	// may say is finished is delivered.
+	MetadataIgnored struct {
+		TP        TopicPartition
+		Epoch     Epoch
+		Committed int64
+		Err       error // why
+	}
+
+	// MetadataCut is sent when a commit has no room for all that is finished above its line,
+	// and for the attempts of what is not. If the partition moves then, the next owner
+	// delivers records again that were finished. It is sent again after all of it had room.
+	MetadataCut struct {
+		TP       TopicPartition
+		Epoch    Epoch
+		Next     int64 // the commit line
+		From     int64 // what is finished at or above this offset is left out; -1: nothing is
+		Attempts int   // how many records' attempts are left out
+		Refused  bool  // the broker took less than it does by default: all was left out
+	}
+
 	// Paused is sent when a partition gains a reason to be paused.
 	Paused struct {
 		TP     TopicPartition
@@ -154,7 +176,7 @@ type (
 
 		// Supervisor says that the partition's own supervisor failed. What it held in
 		// memory is not trusted: the partition begins again at the line that the broker
-		// has or may have, and what was finished above it is delivered once more.
+		// has or may have, and what was finished since is delivered once more.
 		Supervisor bool
 	}
 
@@ -259,32 +281,34 @@ type (
 	}
 )
 
-func (Assigned) event()       {}
-func (RevokeBegan) event()    {}
-func (RevokeEnded) event()    {}
-func (Stopped) event()        {}
-func (Lost) event()           {}
-func (Rejoined) event()       {}
-func (Gap) event()            {}
-func (ShutdownBegan) event()  {}
-func (ShutdownEnded) event()  {}
-func (CommitSent) event()     {}
-func (CommitAnswered) event() {}
-func (Paused) event()         {}
-func (Resumed) event()        {}
-func (SkewCapped) event()     {}
-func (Restarted) event()      {}
-func (Halted) event()         {}
-func (Escalated) event()      {}
-func (Quarantined) event()    {}
-func (Freed) event()          {}
-func (Forced) event()         {}
-func (Warned) event()         {}
-func (ForwardFailed) event()  {}
-func (Forwarded) event()      {}
-func (Fetched) event()        {}
-func (Started) event()        {}
-func (Delivered) event()      {}
-func (RetryScheduled) event() {}
-func (LateDropped) event()    {}
-func (Foreign) event()        {}
+func (Assigned) event()        {}
+func (RevokeBegan) event()     {}
+func (RevokeEnded) event()     {}
+func (Stopped) event()         {}
+func (Lost) event()            {}
+func (Rejoined) event()        {}
+func (Gap) event()             {}
+func (ShutdownBegan) event()   {}
+func (ShutdownEnded) event()   {}
+func (CommitSent) event()      {}
+func (CommitAnswered) event()  {}
+func (MetadataIgnored) event() {}
+func (MetadataCut) event()     {}
+func (Paused) event()          {}
+func (Resumed) event()         {}
+func (SkewCapped) event()      {}
+func (Restarted) event()       {}
+func (Halted) event()          {}
+func (Escalated) event()       {}
+func (Quarantined) event()     {}
+func (Freed) event()           {}
+func (Forced) event()          {}
+func (Warned) event()          {}
+func (ForwardFailed) event()   {}
+func (Forwarded) event()       {}
+func (Fetched) event()         {}
+func (Started) event()         {}
+func (Delivered) event()       {}
+func (RetryScheduled) event()  {}
+func (LateDropped) event()     {}
+func (Foreign) event()         {}
