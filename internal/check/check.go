@@ -1,7 +1,5 @@
 // Package check judges a finished history: pure functions from its events to a verdict,
-// one for each of the invariants S1 to S16, and one for the order of what is polled. S17 is
-// left out: finished records above the commit line do not travel in a commit's metadata
-// yet, so there is nothing that could break it.
+// one for each of the invariants S1 to S17, and one for the order of what is polled.
 //
 // What happened to a record is taken from the journal of the test's behaviors, from the
 // producer's acknowledgments and from what separate clients read; never from the
@@ -37,6 +35,7 @@ const (
 	S14 = "S14" // memory within the limits
 	S15 = "S15" // no secret and no payload in a log
 	S16 = "S16" // trouble stays where it is
+	S17 = "S17" // what was finished above the line is not run again
 
 	Poll = "Poll" // what is fetched ascends and skips nothing
 )
@@ -66,6 +65,7 @@ func All() []Check {
 		{S14, Memory},
 		{S15, Secrets},
 		{S16, Isolation},
+		{S17, Travels},
 		{Poll, PollOrder},
 	}
 }
@@ -74,7 +74,7 @@ func All() []Check {
 func judges() []func(*facts) Verdict {
 	return []func(*facts) Verdict{
 		loss, commitLine, committed, owner, order, overlap, fenced, delay,
-		duplicates, deadLetters, phantoms, holes, gaps, memory, secrets, isolation,
+		duplicates, deadLetters, phantoms, holes, gaps, memory, secrets, isolation, travels,
 		pollOrder,
 	}
 }

@@ -21,8 +21,8 @@ import (
 //   - when the first result did not count: the call had been taken away by then, so the
 //     record was in flight (guarantees 1.7);
 //   - when the line was held below it, by a record that the first assignment did not
-//     finish: finished records above the line do not travel in the commit's metadata yet
-//     (1.6, A12). That record may be gone from the log by then: it was fetched before;
+//     finish: whether it had to travel in the commit's metadata is what S17 judges (1.6,
+//     A12). That record may be gone from the log by then: it was fetched before;
 //   - when the first assignment was lost, killed, or cut while a commit had no
 //     acknowledgment, or while its process was frozen, so that it sent none, behind the
 //     finish or in the revoke that the finish was in: the window that is not committed (1.6);
@@ -38,7 +38,8 @@ import (
 func Duplicates(events []history.Event) Verdict { return duplicates(newFacts(events)) }
 
 func duplicates(f *facts) Verdict {
-	d := newDuplicity(f)
+	d := f.duplicity()
+	d.verdict = Verdict{Check: S9}
 	last := map[place]*finish{}
 	for i := range d.finishes {
 		x := &d.finishes[i]
@@ -78,7 +79,7 @@ type duplicity struct {
 
 func newDuplicity(f *facts) *duplicity {
 	d := &duplicity{
-		verdict: Verdict{Check: S9}, f: f, finishes: finishesOf(f),
+		f: f, finishes: finishesOf(f),
 		lines: map[*assignment]int64{}, counted: map[*assignment][]int64{}, dirty: map[*assignment]bool{},
 		accepted: acceptedOf(f), commits: map[string][]commit{},
 		renewals: map[holding][]uint64{}, resets: map[observe.TopicPartition][]uint64{},

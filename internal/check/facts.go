@@ -17,6 +17,7 @@ type facts struct {
 	sent     []commit
 	late     map[place][]outstanding
 	excused  *excuses
+	again    *duplicity
 	finished map[place]uint64
 	records  map[observe.TopicPartition][]int64
 	left     map[observe.TopicPartition][]int64
@@ -51,6 +52,13 @@ func (f *facts) excuses() *excuses {
 		f.excused = excusesOf(f.events)
 	}
 	return f.excused
+}
+
+func (f *facts) duplicity() *duplicity {
+	if f.again == nil {
+		f.again = newDuplicity(f)
+	}
+	return f.again
 }
 
 func (f *facts) terminals() map[place]uint64 {

@@ -16,6 +16,12 @@ func duplicates() []wrong {
 			one(core("retry.go", `m.complete(l, ev.Done)`, `m.complete(l, l.done)`)),
 		},
 		{
+			"the next owner believes nothing of what is finished", "S17",
+			"what travels with the line is not run again",
+			one(engine("metadata.go", `h.Done, h.Attempts, h.LeaderEpoch = s.Done, s.Attempts, s.LeaderEpoch`,
+				`h.Attempts, h.LeaderEpoch = s.Attempts, s.LeaderEpoch`)),
+		},
+		{
 			"an assignment begins at the start of the log", "S9",
 			"it begins at the commit line",
 			one(kafka("start.go", `	case line < 0:
