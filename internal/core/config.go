@@ -28,6 +28,11 @@ type Config struct {
 	MaxAhead      int   // records from the line on, finished or not; while commits fail from the acknowledged one on
 	MaxForwards   int   // forwards unacknowledged at a time, over all lanes
 
+	// Room bounds what finished records above the line may take in a commit, whichever they
+	// are, in sevenths of a byte: see metadata.Sevenths. What would go beyond it does not
+	// begin. 0: no bound.
+	Room int64
+
 	HandOverMax  int           // records of one hand-over
 	HandOverTime time.Duration // what a hand-over should take: its size adapts to it
 
@@ -89,7 +94,7 @@ const (
 	BackPressure Reason = iota // the buffer is full and something in it is due
 	Delayed                    // the buffer is full and all of it waits for its time
 	Retried                    // the buffer is full and all of it waits, some of it for a retry
-	Ahead                      // MaxAhead is reached
+	Ahead                      // MaxAhead or Room is reached
 	Operator                   // an operator asked for it
 	GapStop                    // records were deleted before their turn
 	KeyBy                      // the topic's KeyBy has not returned yet

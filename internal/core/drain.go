@@ -21,10 +21,13 @@ func (m *Machine) drain(ev *Drain) {
 
 // limit is what the offsets of a lane's next hand-over stay below.
 func (m *Machine) limit(l *lane) Offset {
-	if m.held() {
-		return m.gaps(l)
+	if m.horizon < unlimited {
+		m.lookAhead() // the lane may just have moved the line
 	}
-	return unlimited
+	if m.held() {
+		return min(m.gaps(l), m.horizon)
+	}
+	return m.horizon
 }
 
 // gaps is the limit while hand-overs are held.

@@ -25,6 +25,8 @@ func (m *Machine) fetched(now time.Time, ev *Fetched, out []Effect) []Effect {
 		}
 		m.enqueue(r, n)
 	}
+	m.lookAhead()
+	m.reached = m.horizon
 	for i, l := range m.touched {
 		m.touched[i] = nil
 		out = m.serve(now, l, out)

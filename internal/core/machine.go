@@ -39,6 +39,9 @@ type Machine struct {
 	calls   int       // hand-overs in flight
 	top     Offset    // the highest that was finished and is no control record's; 0: perhaps none
 
+	horizon Offset // what is not below it does not begin
+	reached Offset // the horizon for which all lanes were served
+
 	forwards forwards
 	commit   commit
 	pause    pause
@@ -58,7 +61,8 @@ type Machine struct {
 func New(cfg Config, epoch uint64, from Handoff) *Machine {
 	invariant.Always(cfg.Lanes > 0 && cfg.HandOverMax > 0 && cfg.MaxForwards > 0, "config %+v", cfg)
 	m := &Machine{cfg: cfg, epoch: epoch, lanes: make([]lane, cfg.Lanes)}
-	m.offsets = offsets{line: from.Next, tail: from.Next}
+	m.offsets = offsets{line: from.Next, tail: from.Next, last: from.Next - 1}
+	m.horizon, m.reached = unlimited, unlimited
 	m.carried, m.leader = carry(from), from.LeaderEpoch
 	m.commit.acked, m.commit.changed = from.Next, from.Uncommitted
 	m.commit.doubt = from.InDoubt
@@ -119,6 +123,9 @@ func (m *Machine) Step(now time.Time, ev Event, out []Effect) []Effect {
 // settle brings everything that follows from an event up to date.
 func (m *Machine) settle(now time.Time, out []Effect) []Effect {
 	m.offsets.advance()
+	if m.reached < unlimited {
+		out = m.goOn(now, out)
+	}
 	for l := m.timers.due(now); l != nil; l = m.timers.due(now) {
 		out = m.serve(now, l, out)
 	}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -285,6 +286,12 @@ func (j *judge) settled(ev Event) {
 		j.t.Fatalf("not drained")
 	}
 	j.count("a dead letter that looped", j.looped > 0)
+	if horizon, _ := j.horizon(); horizon < math.MaxInt64 {
+		for _, l := range j.lanes {
+			q := j.queue(l)
+			j.count("a lane that the horizon holds", len(q) > 0 && q[0].Offset >= horizon && l.call == nil)
+		}
+	}
 	j.reasons()
 	j.compareStats()
 	j.invariants()

@@ -56,7 +56,7 @@ func TestModel(t *testing.T) {
 		"a stale *core.Succeeded", "a stale *core.Failed", "a stale *core.Progress", "a stale *core.Forwarded", "a stale *core.Committed", "a stale *core.Freed",
 		"an older generation", "a forced restart", "a call that is freed", "everything finished",
 		"pause for back-pressure", "pause for delay", "pause for retry", "pause for ahead", "pause for operator", "pause for gap",
-		"pause for key-by", "pause for stopped", "paused ahead of refused commits",
+		"pause for key-by", "pause for stopped", "paused ahead of refused commits", "a lane that the horizon holds",
 	) {
 		if saw[what] == 0 {
 			t.Errorf("not once: %s", what)
@@ -118,6 +118,7 @@ func drawConfig(t *rapid.T) Config {
 		BufferBytes:   rapid.Int64Range(40, 400).Draw(t, "bytes"),
 		MaxAhead:      n("ahead", 2, 24),
 		MaxForwards:   n("forwards", 1, 2),
+		Room:          rapid.SampledFrom([]int64{0, 0, 4, 9, 20}).Draw(t, "room"),
 		HandOverMax:   n("hand_over", 1, 5),
 		HandOverTime:  100 * time.Millisecond,
 		Doubt:         pick("doubt", s, 5*s),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/metadata"
 	"github.com/troupe-go/troupe/supervision"
 )
 
@@ -176,13 +177,32 @@ func (m *model) top() Offset {
 
 // limit is what a lane may begin below.
 func (m *model) limit(l *modelLane) Offset {
+	horizon, _ := m.horizon()
 	switch {
 	case !m.held():
-		return math.MaxInt64
+		return horizon
 	case m.filling && !m.drained && !l.failing && !m.outside.Has(Operator):
-		return m.top()
+		return min(m.top(), horizon)
 	}
 	return -1
+}
+
+// horizon is the first record that a commit might have no room for, and what all records
+// from the line on might take.
+func (m *model) horizon() (Offset, int64) {
+	at, all, before := Offset(math.MaxInt64), int64(0), Offset(-1)
+	for _, e := range m.log {
+		if !e.delivered || e.Offset < m.wantLine() {
+			continue
+		}
+		if before >= 0 {
+			all += metadata.Sevenths(e.Offset - before)
+		}
+		if before = e.Offset; m.cfg.Room > 0 && all > m.cfg.Room {
+			at = min(at, e.Offset)
+		}
+	}
+	return at, all
 }
 
 // gaps are the unfinished records below top of lanes that could go on.
@@ -191,7 +211,7 @@ func (m *model) gaps() []*entry {
 	for _, e := range m.unfinished() {
 		l := m.lanes[e.Lane]
 		cannot := l.hung || l.stopped || l.failing || l.doomed != nil || e.forwarding || !m.waits(l).IsZero()
-		if e.Offset < m.top() && !cannot && !m.outside.Has(Operator) {
+		if horizon, _ := m.horizon(); e.Offset < min(m.top(), horizon) && !cannot && !m.outside.Has(Operator) {
 			all = append(all, e)
 		}
 	}
@@ -331,10 +351,12 @@ func (m *model) wantReasons() ReasonSet {
 	case n <= m.cfg.BufferRecords/2 && bytes <= m.cfg.BufferBytes/2:
 		m.full = false
 	}
+	_, spread := m.horizon()
+	room := m.cfg.Room > 0
 	switch {
-	case ahead >= m.cfg.MaxAhead:
+	case ahead >= m.cfg.MaxAhead, room && spread > m.cfg.Room:
 		m.over = true
-	case ahead <= m.cfg.MaxAhead/2:
+	case ahead <= m.cfg.MaxAhead/2 && (!room || spread <= m.cfg.Room/2):
 		m.over = false
 	}
 	s := m.outside

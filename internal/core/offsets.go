@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/troupe-go/troupe/internal/invariant"
+	"github.com/troupe-go/troupe/internal/metadata"
 )
 
 // blockSize is the number of delivered records that one word of marks covers.
@@ -26,6 +27,8 @@ type offsets struct {
 	total  uint64 // records delivered so far
 	tail   Offset // where the next record may begin, and the line when all are finished
 	line   Offset
+	last   Offset // of the records delivered
+	cost   int64  // what they may take in a commit, in sevenths of a byte
 	spare  []*[blockSize]Offset
 }
 
@@ -34,6 +37,7 @@ type block struct {
 	done     uint64
 	offsets  *[blockSize]Offset // nil once all are finished
 	from, to Offset             // the run that it covers, once all are finished
+	cost     int64              // offsets.cost as of its first record
 }
 
 // ahead is the number of records from the line on, finished or not.
@@ -46,6 +50,8 @@ func (o *offsets) add(at Offset) uint64 {
 	}
 	place := o.total
 	i := place % blockSize
+	o.cost += metadata.Sevenths(at - o.last)
+	o.last = at
 	if i == 0 || o.blocks.len() == 0 {
 		o.open(place)
 	}
@@ -60,7 +66,7 @@ func (o *offsets) open(place uint64) {
 	if o.blocks.len() == 0 {
 		o.base = place - place%blockSize
 	}
-	o.blocks.push(block{offsets: o.take()})
+	o.blocks.push(block{offsets: o.take(), cost: o.cost})
 }
 
 // finish marks the record at place. It must not be finished.

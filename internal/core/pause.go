@@ -6,7 +6,7 @@ import "github.com/troupe-go/troupe/internal/invariant"
 type pause struct {
 	outside ReasonSet // what came by Paused
 	full    bool      // a limit of the buffer was reached, and half of both not yet
-	ahead   bool      // MaxAhead was reached, and half of it not yet
+	ahead   bool      // MaxAhead or Room was reached, and half of both not yet
 	reasons ReasonSet // as of the last PauseSet
 
 	effect PauseSet
@@ -26,15 +26,16 @@ func (m *Machine) throttle(out []Effect) []Effect {
 		invariant.Always(false, "%d records of %d bytes buffered, %d calls", m.buffered, m.bytes, m.calls)
 	}
 	p, ahead := &m.pause, m.ahead()
+	spread := m.offsets.spread(m.cfg.Room / 2)
 	if p.full {
 		p.full = m.buffered > m.cfg.BufferRecords/2 || m.bytes > m.cfg.BufferBytes/2
 	} else {
 		p.full = m.buffered >= m.cfg.BufferRecords || m.bytes >= m.cfg.BufferBytes
 	}
 	if p.ahead {
-		p.ahead = ahead > m.cfg.MaxAhead/2
+		p.ahead = ahead > m.cfg.MaxAhead/2 || m.cfg.Room > 0 && spread > m.cfg.Room/2
 	} else {
-		p.ahead = ahead >= m.cfg.MaxAhead
+		p.ahead = ahead >= m.cfg.MaxAhead || m.cfg.Room > 0 && spread > m.cfg.Room
 	}
 	now := p.outside
 	if p.full {

@@ -26,6 +26,8 @@ func (p *player) configure(words []string) {
 			*ints[name] = int(p.number(value))
 		case durations[name] != nil:
 			*durations[name] = p.duration(value)
+		case name == "room":
+			c.Room = p.number(value)
 		case name == "bytes":
 			c.BufferBytes = p.number(value)
 		case name == "dead-letters":

@@ -166,10 +166,10 @@ func positions() []wrong {
 	place := o.total
 	i := place`),
 				core("offsets.go", `	line   Offset
-	spare`, `	line   Offset
+	last`, `	line   Offset
 	hole   Offset
 	holed  bool
-	spare`),
+	last`),
 				core("offsets.go", `	if line < o.line {
 		invariant`, `	if o.holed {
 		line = min(line, o.hole)

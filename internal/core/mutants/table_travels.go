@@ -60,4 +60,28 @@ var travels = []mutant{ //nolint:gochecknoglobals // a part of the table
 		`m.carried.endAt(ev.Records[0].Offset)`, `m.carried = carried{}`,
 		"TestScripts/takeover-leader", "want   forward a 11",
 	},
+
+	// How far what travels may reach.
+	{
+		"lanes run beyond what a commit has room for", "ahead", "horizon.go",
+		`if m.cfg.Room > 0 {`, `if false {`,
+		"TestScripts/horizon", "got   hand over b",
+	},
+	{
+		"what the horizon held stays so", "ahead", "horizon.go",
+		`return m.serveAll(now, out)`, `return out`,
+		"TestModel", anyOfModel,
+	},
+	{
+		"holes are free of charge", "ahead", "offsets.go",
+		`metadata.Sevenths(at - o.last)`, `metadata.Sevenths(min(at-o.last, 1))`,
+		"TestModel", anyOfModel,
+	},
+	{
+		"no pause at the horizon", "ahead", "pause.go",
+		`m.cfg.Room > 0 && spread > m.cfg.Room
+`, `false
+`,
+		"TestScripts/horizon", "want   pause for ahead",
+	},
 }
