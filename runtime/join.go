@@ -11,6 +11,7 @@ import (
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/engine"
 	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/metadata"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -217,6 +218,9 @@ func engineTopic(t *Topic, session time.Duration) engine.Topic {
 		out.Groups = t.DeadLettersOf
 	}
 	out.Form, _ = t.DeadLetter.Form.onTheWire() // Validate refuses others
+	if t.OnAhead == AheadPause {
+		out.Core.Room = metadata.Room(metadata.MaxBytes)
+	}
 	if !isByKey(t.VirtualPartitions.KeyBy) {
 		out.KeyBy = t.VirtualPartitions.KeyBy
 	}

@@ -147,6 +147,15 @@ func TestDefaultLogger(t *testing.T) {
 	}
 }
 
+func TestOnAheadString(t *testing.T) {
+	t.Parallel()
+	for want, a := range map[string]OnAhead{"pause": AheadPause, "repeat": AheadRepeat, "OnAhead(7)": 7} {
+		if got := a.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestOnGapString(t *testing.T) {
 	t.Parallel()
 	for want, g := range map[string]OnGap{"stop": GapStop, "continue": GapContinue, "OnGap(7)": 7} {

@@ -91,6 +91,12 @@ type Topic struct {
 	// Defaults to 100,000.
 	MaxAhead int
 
+	// OnAhead says what happens when more may be finished above the commit line than a
+	// commit has room for: 20,000 records at least, however many of them are finished.
+	//
+	// Defaults to [AheadPause].
+	OnAhead OnAhead
+
 	// MaxForwards bounds the dead letters of a partition that are on their way at a time,
 	// in records. A lane has at most one.
 	//
@@ -143,6 +149,31 @@ func (g OnGap) String() string {
 		return "continue"
 	}
 	return fmt.Sprintf("OnGap(%d)", int(g))
+}
+
+// OnAhead is the policy for a partition whose lanes are far ahead of its commit line. What
+// they finished there travels with commits, as far as there is room, and is not run again
+// by the next owner of the partition.
+type OnAhead int
+
+const (
+	// AheadPause begins nothing that there might not be room for, and pauses the partition
+	// with the reason "ahead" until the line moves. So nothing is run again.
+	AheadPause OnAhead = iota
+	// AheadRepeat goes on, up to MaxAhead. If the partition moves then, the next owner runs
+	// again what there was no room for, from the highest offsets down.
+	AheadRepeat
+)
+
+// String is "pause" or "repeat".
+func (a OnAhead) String() string {
+	switch a {
+	case AheadPause:
+		return "pause"
+	case AheadRepeat:
+		return "repeat"
+	}
+	return fmt.Sprintf("OnAhead(%d)", int(a))
 }
 
 // Retry says how a failed record is tried again. While it waits it holds the later

@@ -187,6 +187,9 @@ func (t *Topic) validate(path string, p *problems) {
 	if t.OnGap != GapStop && t.OnGap != GapContinue {
 		p.addf(path+"on_gap", "%d: must be GapStop or GapContinue", int(t.OnGap))
 	}
+	if t.OnAhead != AheadPause && t.OnAhead != AheadRepeat {
+		p.addf(path+"on_ahead", "%d: must be AheadPause or AheadRepeat", int(t.OnAhead))
+	}
 	p.notNegative(path+"delay", t.Delay)
 	p.positive(path+"max_skew", t.MaxSkew)
 	p.notNegative(path+"timeout", t.Timeout)

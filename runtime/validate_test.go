@@ -214,10 +214,11 @@ func TestValidateTopics(t *testing.T) {
 			t.VirtualPartitions.Max, t.Delay, t.MaxSkew, t.Timeout = -1, -time.Second, -2, -3
 			t.Retry = Retry{-4, supervision.Backoff{Min: -6, Max: -5}}
 			t.Supervision = supervision.Policy{MaxRestarts: -2, Within: -7, Backoff: supervision.Backoff{Min: -8, Max: -9}}
-			t.Buffer, t.MaxAhead, t.MaxForwards, t.OnGap = Buffer{-10, -11}, -12, -13, -14
+			t.Buffer, t.MaxAhead, t.MaxForwards, t.OnGap, t.OnAhead = Buffer{-10, -11}, -12, -13, -14, -15
 		}, []string{
 			"topics[1].virtual_partitions.max: -1: must be 1 to 10000",
 			"topics[1].on_gap: -14: must be GapStop or GapContinue",
+			"topics[1].on_ahead: -15: must be AheadPause or AheadRepeat",
 			"topics[1].delay: -1s: must not be negative",
 			"topics[1].max_skew: -2ns: must be positive",
 			"topics[1].timeout: -3ns: must not be negative",

@@ -5,6 +5,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -197,4 +198,58 @@ func TestScenario044MetadataThatTheBrokerRefuses(t *testing.T) {
 		open.Store(true)
 		w.drained(time.Minute, map[string][]int64{"orders": {91}})
 	})
+}
+
+// The others run far ahead of a lane that waits. By default the partition pauses before a
+// commit has no room for what is finished, and nothing is run again; with AheadRepeat it
+// goes on, says so, and the next owner runs some of it again.
+func TestScenario087BothSidesOfTheHorizon(t *testing.T) {
+	t.Parallel()
+	const n = 30_000
+	for name, c := range map[string]struct {
+		policy  runtime.OnAhead
+		reasons []string
+		cuts    int
+		repeats bool
+	}{
+		"pause":  {runtime.AheadPause, []string{"ahead"}, 0, false},
+		"repeat": {runtime.AheadRepeat, nil, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S9, check.S17}, func(w *world) {
+				var open atomic.Bool
+				topic := untilOpen(&open)
+				topic.OnAhead = c.policy
+				w.holdBack(0, 0)
+				recs := make([]*actors.Record, n)
+				for i := range recs { // every other one waits behind the one that is held
+					recs[i] = &actors.Record{Topic: "orders", Key: []byte(laneKey(i%2, 8)), Value: []byte("v")}
+				}
+				w.produceRecords(recs...)
+				topic.Buffer.Records = 2 * n
+				a := w.start("a", topic)
+				time.Sleep(2 * heartbeatFor)
+				if got := a.partition("orders", 0).PauseReasons; !slices.Equal(got, c.reasons) {
+					t.Errorf("paused for %q, want %q", got, c.reasons)
+				}
+				if _, err := a.stop(); err != nil {
+					t.Fatal(err)
+				}
+				if got := count[observe.MetadataCut](a); got != c.cuts {
+					t.Errorf("told %d times that there is no room, want %d", got, c.cuts)
+				}
+				open.Store(true)
+				w.start("b", topic)
+				w.drained(time.Minute, map[string][]int64{"orders": {n + 1}})
+				repeated := false
+				for _, times := range w.finished() {
+					repeated = repeated || times > 1
+				}
+				if repeated != c.repeats {
+					t.Errorf("records ran again: %t, want %t", repeated, c.repeats)
+				}
+			})
+		})
+	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // exportedMax keeps the public packages small: one more symbol is a decision. Methods and fields do not count.
-var exportedMax = map[string]int{"actors": 29, "supervision": 14, "runtime": 49}
+var exportedMax = map[string]int{"actors": 29, "supervision": 14, "runtime": 51}
 
 func TestPublicPackagesStaySmall(t *testing.T) {
 	t.Parallel()
