@@ -5,6 +5,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +14,9 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/check"
+	"github.com/troupe-go/troupe/internal/kfakefix"
 	"github.com/troupe-go/troupe/runtime"
+	"github.com/troupe-go/troupe/runtime/observe"
 )
 
 // The bugs of others: each test has the situation in which another project was wrong, and
@@ -229,6 +232,40 @@ func TestParallelConsumer857PausedForEver(t *testing.T) {
 		if paused, _ := n.pauses(tp("orders", 0), "back-pressure"); paused < 2 {
 			t.Errorf("paused %d times: nothing was shown", paused)
 		}
+	})
+}
+
+// What is finished above the line needs more room than the broker gives to a commit: none is
+// refused, the line is stored, and it goes on when the record that held it is done.
+func TestParallelConsumer326MetadataOverTheLimit(t *testing.T) {
+	t.Parallel()
+	const n = 30_000
+	scenario(t, []string{"orders"}, []string{check.S1, check.S2, check.S9}, func(w *world) {
+		kfakefix.Metadata(w.c.Broker())
+		var open atomic.Bool
+		topic := untilOpen(&open)
+		topic.OnAhead, topic.Buffer.Records = runtime.AheadRepeat, n
+		w.produce("orders", 0, laneKey(1, 8), numbers(0, 10)...)
+		w.produce("orders", 0, laneKey(0, 8), "held")
+		recs := make([]*actors.Record, n)
+		for i := range recs { // every other one waits behind the one that is held
+			recs[i] = &actors.Record{Topic: "orders", Key: []byte(laneKey(i%2, 8)), Value: []byte("v")}
+		}
+		w.produceRecords(recs...)
+		a := w.start("a", topic)
+		time.Sleep(2 * heartbeatFor)
+		w.wantCommitted("orders", 0, 10)
+		if cut := find[observe.MetadataCut](a); len(cut) != 1 || cut[0].Refused || cut[0].From < 20_000 {
+			t.Errorf("told %+v, want once that there is no room from some 21,000 on", cut)
+		}
+		open.Store(true)
+		w.drained(time.Minute, map[string][]int64{"orders": {n + 11}})
+		for _, ev := range find[observe.CommitAnswered](a) {
+			if ev.Outcome != observe.OK {
+				t.Errorf("a commit was not stored: %+v", ev)
+			}
+		}
+		w.wantNoDuplicates()
 	})
 }
 
