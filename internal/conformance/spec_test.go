@@ -50,6 +50,7 @@ type topicSpec struct {
 	LettersOf   []string
 	MaxAttempts int
 	Latest      bool
+	Repeat      bool // OnAhead
 	Script      script
 }
 
@@ -128,6 +129,9 @@ func (t *topicSpec) config(h *history.History, incarnation string) runtime.Topic
 	}
 	if t.Latest {
 		topic.StartAt = runtime.Latest
+	}
+	if t.Repeat {
+		topic.OnAhead = runtime.AheadRepeat
 	}
 	if t.Unordered {
 		topic.VirtualPartitions.KeyBy = actors.Unordered
