@@ -48,6 +48,7 @@ func Generate(seed uint64, mode Mode) *Plan {
 	g.skews()
 	g.overtaken()
 	g.letters()
+	g.handovers()
 	slices.SortStableFunc(g.plan.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	g.plan.Settle = 15 * 60 * sec
 	return g.plan

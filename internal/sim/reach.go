@@ -52,6 +52,7 @@ func Paths() []Path {
 		says("paused: delay", history.Paused, "delay"),
 		says("paused: operator", history.Paused, "operator"),
 		kind("timestamp capped", history.SkewCapped),
+		kind("no room for all that travels", history.MetadataCut),
 		kind("gap", history.Gap),
 		kind("records removed", history.Removed),
 		kind("dead letter acknowledged", history.Forwarded),
