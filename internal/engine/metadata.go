@@ -23,13 +23,15 @@ func (p *partition) besides(fx *core.Commit) string {
 	return text
 }
 
-// cutShort tells of a commit that did not say all, unless the one before did not either.
+// cutShort tells of a commit that did not say all, unless the one before did not either and
+// left out no less of what is finished.
 func (p *partition) cutShort(ev observe.MetadataCut) {
-	if !p.short {
-		p.short = true
-		ev.TP, ev.Epoch = p.a.tp, p.a.epoch
-		p.emit(ev)
+	if p.short && (ev.From < 0 || p.lacks >= 0 && p.lacks <= ev.From) {
+		return
 	}
+	p.short, p.lacks = true, ev.From
+	ev.TP, ev.Epoch = p.a.tp, p.a.epoch
+	p.emit(ev)
 }
 
 // errGivenUp stands for the failure of a record that an owner before had given up, which

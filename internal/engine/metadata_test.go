@@ -282,6 +282,37 @@ func TestTheNextOwnerWritesWhatWasGivenUp(t *testing.T) {
 	})
 }
 
+// A commit without room for attempts is told of, and one that has none for finished records
+// either.
+func TestLessAndLessRoomIsTold(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(topic *Topic) {
+		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
+			if rec.Offset == 10 {
+				return actors.RetryAfter(time.Hour, errBad)
+			}
+			return nil
+		})
+	}, func(r *rig) {
+		r.e.room.Store(20)
+		keys := laneKeys(2)
+		r.client.committed[tp(0)] = 10
+		r.assign(0)
+		for i, want := range [][]int64{{-1}, {-1, 10}, {-1, 10}} { // offset 10 is the line
+			r.fetch(0, keys[min(i, 1):min(i, 1)+1], 10+int64(i))
+			time.Sleep(commitEvery)
+			synctest.Wait()
+			var got []int64
+			for _, ev := range find[observe.MetadataCut](r.events) {
+				got = append(got, ev.From)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("with %d records: told of %v, want %v", i+1, got, want)
+			}
+		}
+	})
+}
+
 func headersOf(f *Forward) map[string]string {
 	all := map[string]string{}
 	for _, h := range f.Headers {

@@ -35,6 +35,7 @@ type partition struct {
 	unanswered  bool                 // a commit is on its way
 	encoder     metadata.Encoder     // of what goes with commit lines
 	short       bool                 // it did not have room for all that it had to say last
+	lacks       int64                // when short: the MetadataCut.From that was told last
 	ending      *finish              // nil until the last commit
 	rebuild     *supervision.Failure // why the partition is to be rebuilt; nil: it is not
 	drains      bool                 // a revoke or a stop drains it: it is not rebuilt

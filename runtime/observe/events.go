@@ -116,7 +116,8 @@ type (
 
 	// MetadataCut is sent when a commit has no room for all that is finished above its line,
 	// and for the attempts of what is not. If the partition moves then, the next owner
-	// delivers records again that were finished. It is sent again after all of it had room.
+	// delivers records again that were finished. It is sent again after all of it had room,
+	// and when finished records from a lower offset on are left out.
 	MetadataCut struct {
 		TP       TopicPartition
 		Epoch    Epoch
