@@ -4,8 +4,9 @@ import "github.com/troupe-go/troupe/internal/history"
 
 // Travels judges S17: what an owner finished above the commit line is not run again by the
 // next one, after a handover that the first says was clean: every delivery had ended, and
-// the last commit was acknowledged. Compared are the records at or above the line where
-// the next owner begins that the one before finished.
+// the last commit was acknowledged. Nor is it by the owners behind that one, as long as all
+// handovers were. Compared are the records at or above the line where the next owner begins
+// that the one before finished.
 //
 // Excepted is what the runtimes say did not travel: finished records for which a commit
 // had no room, metadata that the next owner ignored, and what the supervisor of the partition
@@ -43,8 +44,14 @@ func travels(f *facts) Verdict {
 	}
 	for i := range t.d.finishes {
 		x := &t.d.finishes[i]
-		if b := next[x.a]; b != nil && t.told(x, b) {
-			t.judge(x, b, entered[b])
+		if b := next[x.a]; !x.dropped && b != nil && t.told(x, x.a, b) {
+			t.verdict.Compared++
+		}
+		for a, b := x.a, next[x.a]; !x.dropped && b != nil && t.told(x, a, b); a, b = b, next[b] {
+			if seq, ok := entered[b][x.e.Offset]; ok {
+				t.again(x, b, seq)
+				break
+			}
 		}
 	}
 	return t.verdict
@@ -74,17 +81,13 @@ func (t *travel) carries(a, b *assignment) bool {
 	return true
 }
 
-// told reports whether the last commit before b began said that a record is finished.
-func (t *travel) told(x *finish, b *assignment) bool {
-	from, cut := t.cut[x.a]
-	return !x.dropped && x.e.Offset >= b.start && (!cut || x.e.Offset < from) &&
-		!between(t.d.renewals[x.a.holding], x.e.Seq, x.a.end)
+// told reports whether the last commit of a, before b began, said that a record is finished.
+func (t *travel) told(x *finish, a, b *assignment) bool {
+	from, cut := t.cut[a]
+	return x.e.Offset >= b.start && (!cut || x.e.Offset < from) && !between(t.d.renewals[a.holding], x.e.Seq, a.end)
 }
 
-func (t *travel) judge(x *finish, b *assignment, entered map[int64]uint64) {
-	t.verdict.Compared++
-	if seq, ok := entered[x.e.Offset]; ok {
-		t.verdict.add([]uint64{x.e.Seq, b.begin, seq}, "%s offset %d was finished by %s, epoch %d, above the line that it left, and ran again at %s, epoch %d",
-			x.e.TP(), x.e.Offset, x.a.incarnation, x.a.epoch, b.incarnation, b.epoch)
-	}
+func (t *travel) again(x *finish, b *assignment, seq uint64) {
+	t.verdict.add([]uint64{x.e.Seq, b.begin, seq}, "%s offset %d was finished by %s, epoch %d, above the line that it left, and ran again at %s, epoch %d",
+		x.e.TP(), x.e.Offset, x.a.incarnation, x.a.epoch, b.incarnation, b.epoch)
 }

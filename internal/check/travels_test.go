@@ -61,8 +61,23 @@ func TestTravels(t *testing.T) {
 			join(acks(3), one(begins(1, 0), started(1, 2), enter(2), epoch(1, of(history.Quarantined, 2)), leave(2)), resent(1, 0), one(clean), next(0, 2)), 0, nil,
 		},
 		{
-			"of the next owner but one nothing is asked",
-			join(acks(3), handover(clean), byB(begins(2, 0), drained(epoch(2, of(history.RevokeEnded, 0)))), one(begins(3, 0)), calls(3, 2)), 2, nil,
+			"the next owner but one runs one again",
+			join(acks(3), handover(clean), byB(begins(2, 0), drained(epoch(2, of(history.RevokeEnded, 0)))), one(begins(3, 0)), calls(3, 2)), 2,
+			[]string{"offset 2 was finished by a, epoch 1, above the line that it left, and ran again at a, epoch 3"},
+		},
+		{
+			"the next owner had no room for it",
+			join(acks(3), handover(clean), byB(begins(2, 0), epoch(2, span(history.MetadataCut, 0, 2)), drained(epoch(2, of(history.RevokeEnded, 0)))), one(begins(3, 0)), calls(3, 2)), 2, nil,
+		},
+		{
+			"the next owner is lost",
+			join(acks(3), handover(clean), byB(begins(2, 0), epoch(2, of(history.Lost, 0))), one(begins(3, 0)), calls(3, 2)), 2, nil,
+		},
+		{
+			"the next owner forgets",
+			join(acks(3), handover(clean), byB(
+				begins(2, 0), result(history.ResultSupervisor, epoch(2, of(history.Escalated, 0))), drained(epoch(2, of(history.RevokeEnded, 0))),
+			), one(begins(3, 0)), calls(3, 2)), 2, nil,
 		},
 	})
 }
