@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/cause"
 	"github.com/troupe-go/troupe/internal/engine"
 	"github.com/troupe-go/troupe/runtime/observe"
 	"github.com/troupe-go/troupe/supervision"
@@ -155,17 +156,7 @@ func reason(f supervision.Failure) []zap.Field {
 // class names the kind of an error without its text: the type of the innermost one, and
 // of our own causes what they say.
 func class(err error) string {
-	for range 100 { // the chain is the user's, and need not end
-		inner, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			break
-		}
-		next := inner.Unwrap()
-		if next == nil {
-			break
-		}
-		err = next
-	}
+	err = cause.Innermost(err)
 	if slices.Contains([]error{actors.ErrRestart, actors.ErrTimeout, actors.ErrRevoked, actors.ErrLost, actors.ErrShutdown}, err) {
 		return err.Error()
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/cause"
 )
 
 const messageMax = 1024 // bytes of error text
@@ -102,19 +103,6 @@ func text(err error) string {
 }
 
 // class names the kind of an error, for grouping: the type of the innermost one.
-func class(err error) string {
-	for range 100 { // the chain is the user's, and need not end
-		inner, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			break
-		}
-		next := inner.Unwrap()
-		if next == nil {
-			break
-		}
-		err = next
-	}
-	return kind(err)
-}
+func class(err error) string { return kind(cause.Innermost(err)) }
 
 func kind(err error) string { return fmt.Sprintf("%T", err) }
