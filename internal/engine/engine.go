@@ -228,15 +228,15 @@ func (e *Engine) Fetched(batches []Batch) {
 }
 
 func (e *Engine) hand(batches []Batch, u *unread) {
-	letters := make([]letter, len(batches))
+	sent := make([]unreadBatch, len(batches))
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for i := range batches {
 		b := &batches[i]
 		if a := e.assigned[b.TP]; a != nil && a.epoch == b.Epoch {
-			letters[i] = letter{b, u}
+			sent[i] = unreadBatch{b, u}
 			u.left.Add(1)
-			e.root.Send(a.pid(), &letters[i])
+			e.root.Send(a.pid(), &sent[i])
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (p *partition) Receive(ctx actor.Context) {
 
 func (p *partition) handle(msg any) {
 	switch msg := msg.(type) {
-	case *letter:
+	case *unreadBatch:
 		p.fetched(msg.batch)
 		msg.unread.read()
 	case *handOver:

@@ -16,8 +16,8 @@ type unread struct {
 	none chan struct{} // closed when all are read
 }
 
-// letter is a batch on its way to a partition.
-type letter struct {
+// unreadBatch is a batch on its way to a partition.
+type unreadBatch struct {
 	batch  *Batch
 	unread *unread
 }
