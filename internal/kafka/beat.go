@@ -46,10 +46,7 @@ func (m *member) beat() {
 		return // it has had no assignment yet
 	}
 	req := kmsg.NewPtrHeartbeatRequest()
-	req.Group, req.MemberID, req.Generation = m.c.opts.Group, id, generation
-	if m.c.opts.InstanceID != "" {
-		req.InstanceID = &m.c.opts.InstanceID
-	}
+	req.Group, req.MemberID, req.Generation, req.InstanceID = m.c.opts.Group, id, generation, m.c.opts.instance()
 	ctx, cancel := context.WithTimeout(m.ctx, m.c.opts.SessionTimeout/3)
 	defer cancel()
 	resp, err := req.RequestWith(ctx, m.cl)

@@ -197,10 +197,7 @@ func outcome(err error, again, moving bool) Result {
 
 func (m *member) commitRequest(id string, generation int32, offsets []Offset) *kmsg.OffsetCommitRequest {
 	req := kmsg.NewPtrOffsetCommitRequest()
-	req.Group, req.MemberID, req.Generation = m.c.opts.Group, id, generation
-	if m.c.opts.InstanceID != "" {
-		req.InstanceID = &m.c.opts.InstanceID
-	}
+	req.Group, req.MemberID, req.Generation, req.InstanceID = m.c.opts.Group, id, generation, m.c.opts.instance()
 	at := map[string]int{}
 	for _, o := range offsets {
 		i, ok := at[o.TP.Topic]

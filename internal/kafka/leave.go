@@ -94,10 +94,7 @@ const (
 // ends.
 func (m *member) leaveConsumer(ctx context.Context, cl *kgo.Client, id string, stays bool) error {
 	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-	req.Group, req.MemberID, req.MemberEpoch = m.c.opts.Group, id, epochLeaves
-	if m.c.opts.InstanceID != "" {
-		req.InstanceID = &m.c.opts.InstanceID
-	}
+	req.Group, req.MemberID, req.MemberEpoch, req.InstanceID = m.c.opts.Group, id, epochLeaves, m.c.opts.instance()
 	if stays {
 		req.MemberEpoch = epochStays
 	}
@@ -112,10 +109,7 @@ func (m *member) leaveClassic(ctx context.Context, cl *kgo.Client, id string, _ 
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.Group, req.MemberID = m.c.opts.Group, id
 	member := kmsg.NewLeaveGroupRequestMember()
-	member.MemberID = id
-	if m.c.opts.InstanceID != "" {
-		member.InstanceID = &m.c.opts.InstanceID
-	}
+	member.MemberID, member.InstanceID = id, m.c.opts.instance()
 	req.Members = append(req.Members, member)
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {

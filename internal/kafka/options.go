@@ -16,6 +16,14 @@ import (
 // has let go, what moves is idle. Under KIP-848 the brokers decide it.
 const maxHeartbeat = time.Second
 
+// instance is the instance id as requests have it; nil: none.
+func (o *Options) instance() *string {
+	if o.InstanceID == "" {
+		return nil
+	}
+	return &o.InstanceID
+}
+
 func (o *Options) heartbeat() time.Duration { return min(maxHeartbeat, o.SessionTimeout/3) }
 
 // fetchWait bounds how long a broker waits for records. A partition that is resumed is
