@@ -82,18 +82,14 @@ func newDuplicity(f *facts) *duplicity {
 		f: f, finishes: finishesOf(f),
 		lines: map[*assignment]int64{}, counted: map[*assignment][]int64{}, dirty: map[*assignment]bool{},
 		accepted: acceptedOf(f), commits: map[string][]commit{},
-		renewals: map[holding][]uint64{}, resets: map[observe.TopicPartition][]uint64{},
+		renewals: f.renewals(), resets: map[observe.TopicPartition][]uint64{},
 	}
 	for _, c := range f.commits() {
 		d.commits[c.sent.Incarnation] = append(d.commits[c.sent.Incarnation], c)
 	}
 	for i := range f.events {
-		switch e := &f.events[i]; {
-		case e.Kind == history.Disturbance, e.Kind == history.Escalated && e.Result == history.ResultSupervisor:
-			d.renewals[holdingOf(e)] = append(d.renewals[holdingOf(e)], e.Seq)
-		case e.Kind == history.Reset:
+		if e := &f.events[i]; e.Kind == history.Reset {
 			d.resets[e.TP()] = append(d.resets[e.TP()], e.Seq)
-		default:
 		}
 	}
 	for i := range d.finishes {

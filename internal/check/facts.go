@@ -18,6 +18,7 @@ type facts struct {
 	late     map[place][]outstanding
 	excused  *excuses
 	again    *duplicity
+	anew     map[holding][]uint64
 	finished map[place]uint64
 	records  map[observe.TopicPartition][]int64
 	left     map[observe.TopicPartition][]int64
@@ -59,6 +60,21 @@ func (f *facts) duplicity() *duplicity {
 		f.again = newDuplicity(f)
 	}
 	return f.again
+}
+
+// renewals are when partitions began anew, with nothing of what they held in memory: after a
+// Disturbance, and after a failure of their own supervisor.
+func (f *facts) renewals() map[holding][]uint64 {
+	if f.anew != nil {
+		return f.anew
+	}
+	f.anew = map[holding][]uint64{}
+	for i := range f.events {
+		if e := &f.events[i]; e.Kind == history.Disturbance || e.Kind == history.Escalated && e.Result == history.ResultSupervisor {
+			f.anew[holdingOf(e)] = append(f.anew[holdingOf(e)], e.Seq)
+		}
+	}
+	return f.anew
 }
 
 func (f *facts) terminals() map[place]uint64 {

@@ -25,13 +25,10 @@ func order(f *facts) Verdict {
 	}
 	v := Verdict{Check: S5}
 	as := f.assignments()
-	anew := map[holding][]uint64{}
+	anew := f.renewals()
 	last := map[window]*history.Event{}
 	for i := range f.events {
 		e := &f.events[i]
-		if e.Kind == history.Disturbance || e.Kind == history.Escalated && e.Result == history.ResultSupervisor {
-			anew[holdingOf(e)] = append(anew[holdingOf(e)], e.Seq)
-		}
 		if e.Kind != history.Enter {
 			continue
 		}
