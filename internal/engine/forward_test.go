@@ -108,14 +108,13 @@ func TestARecordWithNowhereToGoIsWarnedAboutOnceAMinute(t *testing.T) {
 	})
 }
 
-// A dead letter whose write has not succeeded when its partition is rebuilt is written
-// again by the next actor. A delivery would come after those of later records of its key.
-func TestADeadLetterOutlivesARebuild(t *testing.T) {
-	t.Parallel()
+// refusing is a partition of one lane whose first record is discarded, and whose dead letter
+// topic refuses it until accept is called.
+func refusing(t *testing.T, test func(r *rig, j *journal, accept func())) {
+	t.Helper()
 	var j journal
 	inBubble(t, func(topic *Topic) {
-		topic.Core.Lanes = 1
-		topic.Core.DeadLetter, topic.DeadLetter = true, "dlq"
+		topic.Core.Lanes, topic.Core.DeadLetter, topic.DeadLetter = 1, true, "dlq"
 		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
 			j.add("%d", rec.Offset)
 			if rec.Offset == 0 {
@@ -132,6 +131,15 @@ func TestADeadLetterOutlivesARebuild(t *testing.T) {
 			}
 			return nil
 		}
+		test(r, &j, func() { refuse.Store(false) })
+	})
+}
+
+// A dead letter whose write has not succeeded when its partition is rebuilt is written
+// again by the next actor. A delivery would come after those of later records of its key.
+func TestADeadLetterOutlivesARebuild(t *testing.T) {
+	t.Parallel()
+	refusing(t, func(r *rig, j *journal, accept func()) {
 		r.assign(0)
 		r.fetch(0, []string{"k"}, 0, 1, 2)
 		synctest.Wait()
@@ -140,7 +148,7 @@ func TestADeadLetterOutlivesARebuild(t *testing.T) {
 		}
 		time.Sleep(2 * drainFor)
 		synctest.Wait()
-		refuse.Store(false)
+		accept()
 		if want := []string{"t/0 gen 1 to 0"}; !slices.Equal(r.client.seeks, want) {
 			t.Errorf("seeks: got %q, want %q", r.client.seeks, want)
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,18 +65,29 @@ func (h *held) finished() int {
 	return len(h.calls)
 }
 
-// heldBack is a partition whose line is held at 0 while two of its lanes are through with
-// the records behind it, which are n. It is let go by an orderly handover.
-func heldBack(t *testing.T, n int64, test func(r *rig, h *held, keys []string)) {
+// holding is an engine whose behavior is a held.
+func holding(t *testing.T, test func(r *rig, h *held, keys []string)) {
 	t.Helper()
 	h := &held{calls: map[int64]int{}}
 	inBubble(t, func(topic *Topic) {
 		topic.Behavior = actors.Func(h.Receive)
-	}, func(r *rig) {
-		keys := laneKeys(3)
+	}, func(r *rig) { test(r, h, laneKeys(3)) })
+}
+
+// fetchHeld brings offset 0 to the lane that waits, and others to two that do not.
+func (r *rig) fetchHeld(keys []string, others ...int64) {
+	r.t.Helper()
+	r.fetch(0, keys[:1], 0)
+	r.fetch(0, keys[1:], others...)
+}
+
+// heldBack is a partition whose line is held at 0 while two of its lanes are through with
+// the records behind it, which are n. It is let go by an orderly handover.
+func heldBack(t *testing.T, n int64, test func(r *rig, h *held, keys []string)) {
+	t.Helper()
+	holding(t, func(r *rig, h *held, keys []string) {
 		r.assign(0)
-		r.fetch(0, keys[:1], 0)
-		r.fetch(0, keys[1:], offsetsFrom(1, n)...)
+		r.fetchHeld(keys, offsetsFrom(1, n)...)
 		r.e.Revoked([]observe.TopicPartition{tp(0)})
 		r.wantCommitted(0, 0)
 		if got := h.finished(); got != int(n) {
@@ -87,20 +97,25 @@ func heldBack(t *testing.T, n int64, test func(r *rig, h *held, keys []string)) 
 	})
 }
 
+// wantAllOnce wants n records finished, each once, and all of them committed.
+func (h *held) wantAllOnce(r *rig, n int) {
+	r.t.Helper()
+	time.Sleep(commitEvery)
+	synctest.Wait()
+	if again := h.again(); len(again) > 0 || h.finished() != n {
+		r.t.Errorf("%d finished, again %v", h.finished(), again)
+	}
+	r.wantCommitted(0, int64(n))
+}
+
 // The next owner runs none of what was finished above a line that a waiting lane held.
 func TestTheNextOwnerRunsNothingAgain(t *testing.T) {
 	t.Parallel()
 	heldBack(t, 1000, func(r *rig, h *held, keys []string) {
 		h.letGo()
 		r.assign(0)
-		r.fetch(0, keys[:1], 0)
-		r.fetch(0, keys[1:], offsetsFrom(1, 1010)...)
-		time.Sleep(commitEvery)
-		synctest.Wait()
-		if again := h.again(); len(again) > 0 || h.finished() != 1011 {
-			t.Errorf("%d finished, again %v", h.finished(), again)
-		}
-		r.wantCommitted(0, 1011)
+		r.fetchHeld(keys, offsetsFrom(1, 1010)...)
+		h.wantAllOnce(r, 1011)
 	})
 }
 
@@ -111,19 +126,12 @@ func TestTheNextOwnerOfACompactedPartitionLosesNothing(t *testing.T) {
 	heldBack(t, 1000, func(r *rig, h *held, keys []string) {
 		h.letGo()
 		r.assign(0)
-		left := []int64{0}
+		var left []int64
 		for offset := int64(1); offset <= 1000; offset += 7 {
 			left = append(left, offset)
 		}
-		fresh := offsetsFrom(1001, 50)
-		r.fetch(0, keys[:1], left[:1]...)
-		r.fetch(0, keys[1:], append(left[1:], fresh...)...)
-		time.Sleep(commitEvery)
-		synctest.Wait()
-		if again := h.again(); len(again) > 0 || h.finished() != 1051 {
-			t.Errorf("%d finished, again %v", h.finished(), again)
-		}
-		r.wantCommitted(0, 1051)
+		r.fetchHeld(keys, append(left, offsetsFrom(1001, 50)...)...)
+		h.wantAllOnce(r, 1051)
 	})
 }
 
@@ -143,21 +151,15 @@ func TestTheNextOwnerRunsAllAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := &held{calls: map[int64]int{}}
-			inBubble(t, func(topic *Topic) {
-				topic.Behavior = actors.Func(h.Receive)
-			}, func(r *rig) {
-				keys := laneKeys(3)
+			holding(t, func(r *rig, h *held, keys []string) {
 				r.topicID = [16]byte{1}
 				r.assign(0)
-				r.fetch(0, keys[:1], 0)
-				r.fetch(0, keys[1:], offsetsFrom(1, 20)...)
+				r.fetchHeld(keys, offsetsFrom(1, 20)...)
 				r.e.Revoked([]observe.TopicPartition{tp(0)})
 				c.change(r)
 				h.letGo()
 				r.assign(0)
-				r.fetch(0, keys[:1], 0)
-				r.fetch(0, keys[1:], offsetsFrom(1, 20)...)
+				r.fetchHeld(keys, offsetsFrom(1, 20)...)
 				if again := h.again(); len(again) != 20 {
 					t.Errorf("again %v, want 20 records", again)
 				}
@@ -190,22 +192,16 @@ func TestALaterLeaderInTheMiddleOfABatch(t *testing.T) {
 // A supervisor that panicked begins at what was committed, as another owner does.
 func TestAPanicOfTheSupervisorForgetsWhatWasNotCommittedAlone(t *testing.T) {
 	t.Parallel()
-	h := &held{calls: map[int64]int{}}
-	inBubble(t, func(topic *Topic) {
-		topic.Behavior = actors.Func(h.Receive)
-	}, func(r *rig) {
-		keys := laneKeys(3)
+	holding(t, func(r *rig, h *held, keys []string) {
 		r.assign(0)
-		r.fetch(0, keys[:1], 0)
-		r.fetch(0, keys[1:], offsetsFrom(1, 20)...)
+		r.fetchHeld(keys, offsetsFrom(1, 20)...)
 		time.Sleep(commitEvery)
 		synctest.Wait()
 		r.fetch(0, keys[1:], 21, 22)
 		r.panics(0)
 		time.Sleep(commitEvery / 2)
 		synctest.Wait()
-		r.fetch(0, keys[:1], 0)
-		r.fetch(0, keys[1:], offsetsFrom(1, 22)...)
+		r.fetchHeld(keys, offsetsFrom(1, 22)...)
 		if again := h.again(); !slices.Equal(again, []int64{21, 22}) {
 			t.Errorf("again %v, want 21 and 22", again)
 		}
@@ -243,29 +239,11 @@ func TestAttemptsGoOnAtTheNextOwner(t *testing.T) {
 // owner, and not delivered: later records of its lane are finished.
 func TestTheNextOwnerWritesWhatWasGivenUp(t *testing.T) {
 	t.Parallel()
-	var j journal
-	inBubble(t, func(topic *Topic) {
-		topic.Core.Lanes, topic.Core.DeadLetter, topic.DeadLetter = 1, true, "dlq"
-		topic.Behavior = actors.Func(func(_ context.Context, rec *actors.Record) error {
-			j.add("%d", rec.Offset)
-			if rec.Offset == 0 {
-				return actors.Discard(errBad)
-			}
-			return nil
-		})
-	}, func(r *rig) {
-		refuse := atomic.Bool{}
-		refuse.Store(true)
-		r.client.forwardAs = func(*Forward) error {
-			if refuse.Load() {
-				return errBad
-			}
-			return nil
-		}
+	refusing(t, func(r *rig, j *journal, accept func()) {
 		r.assign(0)
 		r.fetch(0, []string{"k"}, 0, 1, 2)
 		r.e.Revoked([]observe.TopicPartition{tp(0)})
-		refuse.Store(false)
+		accept()
 		r.assign(0)
 		r.fetch(0, []string{"k"}, 0, 1, 2, 3)
 		time.Sleep(commitEvery)
@@ -326,10 +304,7 @@ func headersOf(f *Forward) map[string]string {
 func TestABrokerThatTakesLessMetadata(t *testing.T) {
 	t.Parallel()
 	const most = 60
-	h := &held{calls: map[int64]int{}}
-	inBubble(t, func(topic *Topic) {
-		topic.Behavior = actors.Func(h.Receive)
-	}, func(r *rig) {
+	holding(t, func(r *rig, _ *held, keys []string) {
 		refusals := 0
 		r.client.commitAs = func(l CommitLine) CommitResult {
 			if len(l.Metadata) > most {
@@ -338,7 +313,6 @@ func TestABrokerThatTakesLessMetadata(t *testing.T) {
 			}
 			return CommitResult{}
 		}
-		keys := laneKeys(3)
 		r.assign(0)
 		r.fetch(0, keys[:1], 0)
 		offsets := offsetsFrom(1, 400)

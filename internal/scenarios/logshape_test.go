@@ -231,31 +231,44 @@ func TestScenario035FencedLeaderEpochs(t *testing.T) {
 	}
 }
 
+// deletedAtFive is a member that has read the five records of orders, which is deleted then.
+func (w *world) deletedAtFive(seen *tape) *node {
+	w.t.Helper()
+	sessionless := func(cfg *runtime.Config) { cfg.KafkaOptions = []kgo.Opt{kgo.DisableFetchSessions()} }
+	n := w.startWith("a", sessionless, noted(seen), runtime.Topic{Name: "others", Behavior: handle(fine)})
+	w.produce("orders", 0, "k", numbers(0, 5)...)
+	w.produce("others", 0, "k", "v")
+	w.drained(time.Minute, map[string][]int64{"orders": {5}, "others": {1}})
+	w.deleteTopic("orders")
+	w.observer.Removed(tp("orders", 0), 0, 5)
+	return n
+}
+
+// produceAnew writes to the topic that was created again, which no check is told of.
+func (w *world) produceAnew(n int) {
+	w.t.Helper()
+	client := w.c.Client(kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for range n {
+		if err := client.ProduceSync(context.Background(), &kgo.Record{Topic: "orders", Key: []byte("k")}).FirstErr(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // A topic is deleted and created again with the same name: the old line, which would hide
 // the new records, is seen to be beyond the end, or its partition ends.
 func TestScenario037ATopicIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders", "others"}, []string{check.S1, check.S2}, func(w *world) {
 		var seen tape
-		sessionless := func(cfg *runtime.Config) { cfg.KafkaOptions = []kgo.Opt{kgo.DisableFetchSessions()} }
-		n := w.startWith("a", sessionless, noted(&seen), runtime.Topic{Name: "others", Behavior: handle(fine)})
-		w.produce("orders", 0, "k", numbers(0, 5)...)
-		w.produce("others", 0, "k", "v")
-		w.drained(time.Minute, map[string][]int64{"orders": {5}, "others": {1}})
-		w.deleteTopic("orders")
-		w.observer.Removed(tp("orders", 0), 0, 5)
+		n := w.deletedAtFive(&seen)
 		time.Sleep(time.Minute)
 		if err := w.c.Broker().CreateTopic("orders", 1, nil); err != nil {
 			t.Fatal(err)
 		}
 		w.observer.Reset(tp("orders", 0), 0)
 		time.Sleep(time.Minute)
-		client := w.c.Client(kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		for range 3 {
-			if err := client.ProduceSync(context.Background(), &kgo.Record{Topic: "orders", Key: []byte("k")}).FirstErr(); err != nil {
-				t.Fatal(err)
-			}
-		}
+		w.produceAnew(3)
 		time.Sleep(10 * time.Minute)
 		info := w.c.Broker().GroupInfo(group)
 		line, held := info.Commits["orders"][0]
@@ -277,22 +290,11 @@ func TestScenario037ATopicIsCreatedAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	scenario(t, []string{"orders", "others"}, []string{check.S1, check.S2}, func(w *world) {
 		var seen tape
-		sessionless := func(cfg *runtime.Config) { cfg.KafkaOptions = []kgo.Opt{kgo.DisableFetchSessions()} }
-		n := w.startWith("a", sessionless, noted(&seen), runtime.Topic{Name: "others", Behavior: handle(fine)})
-		w.produce("orders", 0, "k", numbers(0, 5)...)
-		w.produce("others", 0, "k", "v")
-		w.drained(time.Minute, map[string][]int64{"orders": {5}, "others": {1}})
-		w.deleteTopic("orders")
-		w.observer.Removed(tp("orders", 0), 0, 5)
+		n := w.deletedAtFive(&seen)
 		if err := w.c.Broker().CreateTopic("orders", 1, nil); err != nil {
 			t.Fatal(err)
 		}
-		client := w.c.Client(kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		for range 8 {
-			if err := client.ProduceSync(context.Background(), &kgo.Record{Topic: "orders", Key: []byte("k")}).FirstErr(); err != nil {
-				t.Fatal(err)
-			}
-		}
+		w.produceAnew(8)
 		time.Sleep(10 * time.Minute)
 		if lost := find[observe.Lost](n); len(lost) != 1 || !errors.Is(lost[0].Cause, runtime.ErrTopicRecreated) {
 			t.Errorf("lost %+v, want one partition, as its topic is another one", lost)
