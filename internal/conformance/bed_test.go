@@ -31,7 +31,8 @@ type bed struct {
 	dir   string
 
 	protocol runtime.GroupProtocol // of the members that start
-	adm      *kadm.Client
+	cl       *kgo.Client
+	adm      *kadm.Client // by cl
 
 	history  *history.History // what the producers and the observers saw
 	produced *history.Producer
@@ -50,24 +51,20 @@ type bed struct {
 // beds counts them, so that a test that is repeated has names of its own each time.
 var beds atomic.Int64
 
-// admin is a client for everything that tests do themselves.
-var admin = sync.OnceValues(func() (*kadm.Client, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker()), kgo.ClientID("conformance"))
-	if err != nil {
-		return nil, err
-	}
-	return kadm.NewClient(cl), nil
+// own is the client for everything that tests do themselves.
+var own = sync.OnceValues(func() (*kgo.Client, error) {
+	return kgo.NewClient(kgo.SeedBrokers(broker()), kgo.ClientID("conformance"))
 })
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	adm, err := admin()
+	cl, err := own()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := history.New()
 	b := &bed{
-		t: t, group: fmt.Sprintf("%s.%d.%s", runID, beds.Add(1), strings.Map(nameable, t.Name())), dir: t.TempDir(), adm: adm,
+		t: t, group: fmt.Sprintf("%s.%d.%s", runID, beds.Add(1), strings.Map(nameable, t.Name())), dir: t.TempDir(), cl: cl, adm: kadm.NewClient(cl),
 		history: h, produced: history.NewProducer(h), observed: history.NewObserver(h),
 		compacted: map[string]bool{}, lines: map[observe.TopicPartition]int64{},
 	}
@@ -154,12 +151,7 @@ func (b *bed) expel(ctx context.Context) error {
 	if len(req.Members) == 0 {
 		return nil
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker()))
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	_, err = req.RequestWith(ctx, cl)
+	_, err = req.RequestWith(ctx, b.cl)
 	return err
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // The demo judges itself on real brokers as it does on the embedded one, and removes its
@@ -42,10 +44,11 @@ func TestDemoOnRealBrokers(t *testing.T) {
 // named are the topics and the groups that have part in their names.
 func named(t *testing.T, part string) []string {
 	t.Helper()
-	adm, err := admin()
+	cl, err := own()
 	if err != nil {
 		t.Fatal(err)
 	}
+	adm := kadm.NewClient(cl)
 	topics, err := adm.ListTopics(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -107,13 +107,20 @@ func (b *bed) cleanOften() {
 	})
 }
 
+// compactedTopic is one of one partition whose log is compacted within moments.
+func (b *bed) compactedTopic(name string) string {
+	b.t.Helper()
+	b.cleanOften()
+	topic := b.topic(name, 1, "cleanup.policy", "compact", "segment.ms", "100", "min.cleanable.dirty.ratio", "0.01", "max.compaction.lag.ms", "100")
+	b.compacted[topic] = true
+	return topic
+}
+
 // Compaction left holes in the log, also right behind the commit line: it passes them.
 func TestCompactionHoles(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	b.cleanOften()
-	topic := b.topic("orders", 1, "cleanup.policy", "compact", "segment.ms", "100", "min.cleanable.dirty.ratio", "0.01", "max.compaction.lag.ms", "100")
-	b.compacted[topic] = true
+	topic := b.compactedTopic("orders")
 	cl := b.producer()
 	write := func(from, to int) {
 		for i := from; i < to; i++ {

@@ -98,9 +98,7 @@ func TestTheNextOwnerOfTenThousandFinishedRecords(t *testing.T) {
 func TestTheNextOwnerOfACompactedLog(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	b.cleanOften()
-	topic := b.topic("orders", 1, "cleanup.policy", "compact", "segment.ms", "100", "min.cleanable.dirty.ratio", "0.01", "max.compaction.lag.ms", "100")
-	b.compacted[topic] = true
+	topic := b.compactedTopic("orders")
 	cl := b.producer()
 	next := 0
 	write := func(n int) {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/troupe-go/troupe/runtime"
@@ -45,13 +44,13 @@ func (b *bed) describes(s *spec) {
 		value := strconv.FormatInt(d.Milliseconds(), 10)
 		return kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value}
 	}
-	if err := alterGroup(b.t.Context(), s.Group,
+	if err := b.alterGroup(b.t.Context(), s.Group,
 		set("consumer.session.timeout.ms", or(s.Session, sessionOf)), set("consumer.heartbeat.interval.ms", 500*time.Millisecond)); err != nil {
 		b.t.Fatalf("settings of group %s: %v", s.Group, err)
 	}
 	session := strconv.FormatInt(or(s.Session, sessionOf).Milliseconds(), 10)
 	eventually(b.t, "the broker has the session timeout of group "+s.Group, func() bool {
-		value, err := groupSession(b.t.Context(), s.Group)
+		value, err := b.groupSession(b.t.Context(), s.Group)
 		if err != nil {
 			b.t.Logf("settings of group %s: %v", s.Group, err)
 		}
@@ -61,18 +60,13 @@ func (b *bed) describes(s *spec) {
 
 // groupSession is the session timeout that the broker says the group has, milliseconds. It
 // answers a change before it has taken it over itself.
-func groupSession(ctx context.Context, group string) (string, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker()))
-	if err != nil {
-		return "", err
-	}
-	defer cl.Close()
+func (b *bed) groupSession(ctx context.Context, group string) (string, error) {
 	req := kmsg.NewPtrDescribeConfigsRequest()
 	r := kmsg.NewDescribeConfigsRequestResource()
 	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
 	r.ConfigNames = []string{"consumer.session.timeout.ms"}
 	req.Resources = append(req.Resources, r)
-	resp, err := req.RequestWith(ctx, cl)
+	resp, err := req.RequestWith(ctx, b.cl)
 	if err != nil {
 		return "", err
 	}
@@ -84,7 +78,7 @@ func groupSession(ctx context.Context, group string) (string, error) {
 	return "", kerr.ErrorForCode(resp.Resources[0].ErrorCode)
 }
 
-func alterGroup(ctx context.Context, group string, settings ...kadm.AlterConfig) error {
+func (b *bed) alterGroup(ctx context.Context, group string, settings ...kadm.AlterConfig) error {
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	r := kmsg.NewIncrementalAlterConfigsRequestResource()
 	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
@@ -94,12 +88,7 @@ func alterGroup(ctx context.Context, group string, settings ...kadm.AlterConfig)
 		r.Configs = append(r.Configs, c)
 	}
 	req.Resources = append(req.Resources, r)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker()))
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	resp, err := req.RequestWith(ctx, cl)
+	resp, err := req.RequestWith(ctx, b.cl)
 	if err != nil {
 		return err
 	}
@@ -133,15 +122,10 @@ func (b *bed) expelConsumers(ctx context.Context) error {
 	if err != nil || len(g.Members) == 0 {
 		return err
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker()))
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
 	for _, m := range g.Members {
 		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 		req.Group, req.MemberID, req.MemberEpoch, req.InstanceID = b.group, m.MemberID, -1, m.InstanceID
-		resp, err := req.RequestWith(ctx, cl)
+		resp, err := req.RequestWith(ctx, b.cl)
 		if err == nil {
 			err = kerr.ErrorForCode(resp.ErrorCode)
 		}
